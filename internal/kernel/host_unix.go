@@ -1,0 +1,57 @@
+//go:build unix
+
+package kernel
+
+import (
+	"net"
+	"strconv"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"nself.org/embeddedpg/internal/vfs"
+)
+
+// closeHost closes a host descriptor. It is not retried: the descriptor is gone even after EINTR.
+func closeHost(fd int) { unix.Close(fd) }
+
+// dupHost duplicates a host descriptor with close-on-exec set.
+func dupHost(fd int) (int, error) {
+	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+}
+
+// hostMap maps size bytes of fd from off over the memory at addr, shared, readable and writable (read-only if
+// the descriptor is).
+func hostMap(addr unsafe.Pointer, size uintptr, fd int, off int64) error {
+	_, err := unix.MmapPtr(fd, off, addr, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_FIXED)
+	return err
+}
+
+// hostMapZero puts private zero pages over the memory at addr.
+func hostMapZero(addr unsafe.Pointer, size uintptr) error {
+	_, err := unix.MmapPtr(-1, 0, addr, size, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_FIXED|unix.MAP_NORESERVE)
+	return err
+}
+
+// errnoOf returns the Linux number of a host error, never 0 for an error.
+func errnoOf(err error) int32 { return vfs.Errno(err) }
+
+// hostError is the Go error of a Linux error number, for messages: the numbers below 35 are the same everywhere.
+func hostError(e int32) error { return syscall.Errno(e) }
+
+const pollIn = unix.POLLIN
+
+// zoneName and zoneID translate between the number of a network interface and its name in an IPv6 address.
+func zoneName(id uint32) string { return strconv.FormatUint(uint64(id), 10) }
+
+func zoneID(zone string) uint32 {
+	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+		return uint32(n)
+	}
+	if i, err := net.InterfaceByName(zone); err == nil {
+		return uint32(i.Index)
+	}
+	return 0
+}

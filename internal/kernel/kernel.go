@@ -1,0 +1,147 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+
+	"nself.org/embeddedpg/internal/vfs"
+)
+
+// Config describes one kernel. FS and Program are required.
+type Config struct {
+	FS       vfs.FS                    // the guest's whole file tree
+	Program  func(path string) Module  // the program at a guest path; nil if there is none (ENOENT)
+	HostPath func(guest string) string // host path of a guest Unix socket that no process listens on; nil or "": none
+	Pid      int                       // of the first process; 0: the host process's own
+	UID      int                       // user and group id of every process; 0: 1000
+	Hostname string                    // default "localhost"
+	Log      *slog.Logger              // reports of killed processes; default discards
+}
+
+// Kernel runs a tree of processes. Its methods are safe for concurrent use.
+type Kernel struct {
+	cfg  Config
+	wg   sync.WaitGroup // one per process not yet gone
+	lane uint32         // Lane.Off for new processes
+
+	mu struct {
+		sync.Mutex
+		closed    bool
+		procs     map[int]*Process
+		nextPid   int
+		shm       shmTable
+		listeners map[string]*listener // by guest path
+	}
+}
+
+// New returns a kernel without processes.
+func New(cfg Config) (*Kernel, error) {
+	if cfg.FS == nil || cfg.Program == nil {
+		return nil, errors.New("kernel: Config.FS and Config.Program are required")
+	}
+	if cfg.Pid == 0 {
+		cfg.Pid = os.Getpid()
+	}
+	if cfg.UID == 0 {
+		cfg.UID = 1000
+	}
+	if cfg.Hostname == "" {
+		cfg.Hostname = "localhost"
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	k := &Kernel{cfg: cfg}
+	if os.Getenv("EMBEDDEDPG_LANE") == "off" {
+		k.lane = 1
+	}
+	k.mu.procs = map[int]*Process{}
+	k.mu.listeners = map[string]*listener{}
+	k.mu.nextPid = firstChildPid
+	return k, nil
+}
+
+// Command is a process to be started from outside, without a parent in the kernel.
+type Command struct {
+	Argv   []string // Argv[0] is the guest path of the program
+	Env    []string
+	Dir    string   // working directory; default "/"
+	Stdin  *os.File // nil: /dev/null. The kernel duplicates the descriptor; the caller keeps its file
+	Stdout *os.File
+	Stderr *os.File
+}
+
+// Run starts a process. It has no parent in the kernel: Process.Wait tells its end.
+func (k *Kernel) Run(c Command) (*Process, error) {
+	if len(c.Argv) == 0 {
+		return nil, errors.New("kernel: empty Argv")
+	}
+	if c.Dir == "" {
+		c.Dir = "/"
+	}
+	p, err := newProcess(k, c.Argv, c.Env, c.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.Argv[0], err)
+	}
+	for i, f := range []*os.File{c.Stdin, c.Stdout, c.Stderr} {
+		of, err := openStdio(k, f, i)
+		if err != nil {
+			p.release()
+			return nil, fmt.Errorf("start %s: descriptor %d: %w", c.Argv[0], i, err)
+		}
+		p.fds[i] = descriptor{file: of}
+	}
+	if e := p.start(nil); e != 0 {
+		return nil, fmt.Errorf("start %s: %w", c.Argv[0], hostError(e))
+	}
+	return p, nil
+}
+
+// Kill posts a signal to the process with the given id, as kill(2) does; sig 0 only asks whether it exists.
+func (k *Kernel) Kill(pid, sig int) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	p := k.mu.procs[pid]
+	if p == nil {
+		return fmt.Errorf("kill %d: no such process", pid)
+	}
+	p.postLocked(sig)
+	return nil
+}
+
+// Processes returns the ids and arguments of all live processes.
+func (k *Kernel) Processes() map[int][]string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	m := make(map[int][]string, len(k.mu.procs))
+	for pid, p := range k.mu.procs {
+		if p.state == running {
+			m[pid] = p.argv
+		}
+	}
+	return m
+}
+
+// Close kills every process, waits until the last one is gone, and frees what the kernel holds. A closed
+// kernel starts no process; a second Close waits as the first does.
+func (k *Kernel) Close() error {
+	k.mu.Lock()
+	k.mu.closed = true
+	for _, p := range k.mu.procs {
+		p.postLocked(SIGKILL)
+	}
+	k.mu.Unlock()
+	k.wg.Wait()
+
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.mu.shm.freeAll()
+	for path, l := range k.mu.listeners {
+		delete(k.mu.listeners, path)
+		l.shut()
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package kernel
+
+import (
+	"fmt"
+	"net/netip"
+
+	"nself.org/embeddedpg/internal/vfs"
+)
+
+// inProcess is the peer address of a connection that the host program made to a server inside itself. It lies
+// in "this network" (RFC 1122, 3.2.1.3), so no packet from a real peer can carry it.
+var inProcess = netip.AddrPortFrom(netip.AddrFrom4([4]byte{0, 0, 0, 1}), 0)
+
+// InProcess returns the Conn.Peer of a connection made by the host program itself.
+func InProcess() netip.AddrPort { return inProcess }
+
+// Conn is an accepted connection.
+type Conn struct {
+	FD   int            // a connected, non-blocking stream socket of the host; the kernel closes it
+	Peer netip.AddrPort // not valid: a Unix socket
+}
+
+// backlog is how many pushed connections may wait for accept before Push fails: PostgreSQL's own backlog is
+// twice max_connections.
+const backlog = 4096
+
+// listener is a listening Unix socket of the guest. Its queue is filled by Push and by connect.
+type listener struct {
+	k     *Kernel
+	path  string
+	ready event  // readable while the queue is not empty
+	queue []Conn // guarded by Kernel.mu
+	shutd bool   // guarded by Kernel.mu
+}
+
+func (l *listener) lane() (int, uint32) { return l.ready.r, LanePoll }
+func (l *listener) readiness() int      { return l.ready.r }
+
+func (l *listener) stat() (vfs.Stat, int32) {
+	return vfs.Stat{Mode: vfs.S_IFSOCK | 0o777, Nlink: 1, Blksize: 4096}, 0
+}
+
+func (l *listener) close() {
+	l.k.mu.Lock()
+	defer l.k.mu.Unlock()
+	if l.k.mu.listeners[l.path] == l {
+		delete(l.k.mu.listeners, l.path)
+	}
+	l.shut()
+}
+
+// shut drops what waits in the queue. Kernel.mu is held.
+func (l *listener) shut() {
+	if l.shutd {
+		return
+	}
+	l.shutd = true
+	for _, c := range l.queue {
+		closeHost(c.FD)
+	}
+	l.queue = nil
+	l.ready.close()
+}
+
+// Push hands a connection to the process that listens at the guest path. It takes over c.FD in any case.
+func (k *Kernel) Push(path string, c Conn) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l := k.mu.listeners[path]
+	if l == nil || len(l.queue) >= backlog {
+		closeHost(c.FD)
+		if l == nil {
+			return fmt.Errorf("push connection: nobody listens at %s", path)
+		}
+		return fmt.Errorf("push connection: %d connections wait at %s already", backlog, path)
+	}
+	l.queue = append(l.queue, c)
+	l.ready.signal()
+	return nil
+}
+
+// listen turns a bound Unix socket into a listener.
+func (p *Process) listen(a *[6]int32) int32 {
+	f, s, e := p.sock(a[0])
+	if e != 0 {
+		if f := p.file(a[0]); f != nil {
+			if _, ok := f.object.(*listener); ok {
+				return 0
+			}
+		}
+		return -e
+	}
+	if s.path == "" {
+		return -EINVAL
+	}
+	ready, err := newEvent()
+	if err != nil {
+		return -errnoOf(err)
+	}
+	l := &listener{k: p.k, path: s.path, ready: ready}
+	p.k.mu.Lock()
+	if p.k.mu.listeners[s.path] != nil {
+		p.k.mu.Unlock()
+		ready.close()
+		return -EADDRINUSE
+	}
+	p.k.mu.listeners[s.path] = l
+	p.k.mu.Unlock()
+	s.close()
+	f.object = l
+	p.showLane(int(a[0]))
+	return 0
+}
+
+// accept4(fd, addr, *addrlen, flags)
+func (p *Process) accept4(a *[6]int32) int32 {
+	f := p.file(a[0])
+	if f == nil {
+		return -EBADF
+	}
+	l, ok := f.object.(*listener)
+	if !ok {
+		return -EINVAL
+	}
+	for {
+		c, ok := l.pop()
+		if ok {
+			return p.acceptConn(a, c)
+		}
+		if f.nonblock() {
+			return -EAGAIN
+		}
+		if _, e := p.waitReady(l.ready.r, pollIn); e != 0 {
+			return -e
+		}
+	}
+}
+
+func (l *listener) pop() (Conn, bool) {
+	l.k.mu.Lock()
+	defer l.k.mu.Unlock()
+	if len(l.queue) == 0 {
+		return Conn{}, false
+	}
+	c := l.queue[0]
+	l.queue = l.queue[1:]
+	if len(l.queue) == 0 {
+		l.ready.drain()
+	}
+	return c, true
+}
+
+func (p *Process) acceptConn(a *[6]int32, c Conn) int32 {
+	peer := ipAddress(c.Peer)
+	s := &stream{fd: c.FD, domain: peer.family, typ: sockStream, peer: c.Peer, pushed: true}
+	if e := p.putAddress(a[1], a[2], peer); e != 0 {
+		s.close()
+		return -e
+	}
+	flags := uint32(vfs.O_RDWR) | uint32(a[3])&vfs.O_NONBLOCK
+	return p.install(newOpenFile(s, flags), uint32(a[3])&vfs.O_CLOEXEC != 0, 0)
+}
+
+func (p *Process) accept(a *[6]int32) int32 { return p.accept4(&[6]int32{a[0], a[1], a[2]}) }

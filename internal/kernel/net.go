@@ -1,0 +1,374 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"nself.org/embeddedpg/internal/vfs"
+)
+
+// Address families and socket types, as in Linux's <linux/socket.h>.
+const (
+	afUnix  = 1
+	afInet  = 2
+	afInet6 = 10
+
+	sockStream   = 1
+	sockDgram    = 2
+	sockTypeMask = 0xf
+)
+
+func hostDomain(family int32) int {
+	switch family {
+	case afUnix:
+		return unix.AF_UNIX
+	case afInet:
+		return unix.AF_INET
+	case afInet6:
+		return unix.AF_INET6
+	}
+	return -1
+}
+
+func (p *Process) socket(a *[6]int32) int32 {
+	domain := hostDomain(a[0])
+	typ := a[1] & sockTypeMask
+	if domain < 0 {
+		return -EAFNOSUPPORT
+	}
+	if typ != sockStream && (typ != sockDgram || a[0] == afUnix) {
+		return -EINVAL
+	}
+	fd, err := newSocket(domain, int(typ), 0)
+	if err != nil {
+		return -errnoOf(err)
+	}
+	flags := uint32(vfs.O_RDWR) | uint32(a[1])&vfs.O_NONBLOCK
+	f := newOpenFile(&stream{fd: fd, domain: a[0], typ: typ}, flags)
+	return p.install(f, uint32(a[1])&vfs.O_CLOEXEC != 0, 0)
+}
+
+// socketpair(domain, type, protocol, out[2])
+func (p *Process) socketpair(a *[6]int32) int32 {
+	if a[0] != afUnix || a[1]&sockTypeMask != sockStream {
+		return -EOPNOTSUPP
+	}
+	out, ok := p.mem.bytes(uint32(a[3]), 8)
+	if !ok {
+		return -EFAULT
+	}
+	l, r, err := newSocketpair()
+	if err != nil {
+		return -errnoOf(err)
+	}
+	flags := uint32(vfs.O_RDWR) | uint32(a[1])&vfs.O_NONBLOCK
+	cloexec := uint32(a[1])&vfs.O_CLOEXEC != 0
+	lfd := p.install(newOpenFile(&stream{fd: l, domain: afUnix, typ: sockStream}, flags), cloexec, 0)
+	rfd := p.install(newOpenFile(&stream{fd: r, domain: afUnix, typ: sockStream}, flags), cloexec, 0)
+	if lfd < 0 || rfd < 0 {
+		if lfd >= 0 {
+			p.closeFD(int(lfd))
+		}
+		return -EMFILE
+	}
+	put32(out, 0, lfd)
+	put32(out, 4, rfd)
+	return 0
+}
+
+func (p *Process) sock(fd int32) (*openFile, *stream, int32) {
+	f := p.file(fd)
+	if f == nil {
+		return nil, nil, EBADF
+	}
+	s, ok := f.object.(*stream)
+	if !ok || s.kind != streamSocket {
+		return nil, nil, ENOTSOCK
+	}
+	return f, s, 0
+}
+
+// address is a socket address of the guest: a Unix path, or an IP address and port.
+type address struct {
+	family int32
+	path   string
+	ip     netip.AddrPort
+}
+
+func (p *Process) address(addr, size int32) (address, int32) {
+	b, ok := p.mem.bytes(uint32(addr), uint32(size))
+	if !ok {
+		return address{}, EFAULT
+	}
+	if len(b) < 2 {
+		return address{}, EINVAL
+	}
+	a := address{family: int32(binary.LittleEndian.Uint16(b))}
+	switch {
+	case a.family == afUnix:
+		name, _, _ := strings.Cut(string(b[offSockaddrUnPath:]), "\x00")
+		path, e := p.resolve(atFdcwd, name)
+		if e != 0 {
+			return a, e
+		}
+		a.path = path
+	case a.family == afInet && len(b) >= sizeofSockaddrIn:
+		ip := netip.AddrFrom4([4]byte(b[offSockaddrInAddr:]))
+		a.ip = netip.AddrPortFrom(ip, binary.BigEndian.Uint16(b[offSockaddrInPort:]))
+	case a.family == afInet6 && len(b) >= sizeofSockaddrIn6:
+		ip := netip.AddrFrom16([16]byte(b[offSockaddrIn6Addr:]))
+		if zone := u32(b, offSockaddrIn6ScopeId); zone != 0 {
+			ip = ip.WithZone(zoneName(zone))
+		}
+		a.ip = netip.AddrPortFrom(ip, binary.BigEndian.Uint16(b[offSockaddrIn6Port:]))
+	default:
+		return a, EAFNOSUPPORT
+	}
+	return a, 0
+}
+
+// putAddress writes a to a guest's sockaddr of *lenp bytes, cut off if it does not fit, and its true length to
+// *lenp. A zero pointer asks for nothing.
+func (p *Process) putAddress(addr, lenp int32, a address) int32 {
+	if addr == 0 || lenp == 0 {
+		return 0
+	}
+	l, ok := p.mem.bytes(uint32(lenp), 4)
+	if !ok {
+		return EFAULT
+	}
+	out, ok := p.mem.bytes(uint32(addr), u32(l, 0))
+	if !ok {
+		return EFAULT
+	}
+	var b []byte
+	switch a.family {
+	case afInet:
+		b = make([]byte, sizeofSockaddrIn)
+		binary.BigEndian.PutUint16(b[offSockaddrInPort:], a.ip.Port())
+		ip := a.ip.Addr().As4()
+		copy(b[offSockaddrInAddr:], ip[:])
+	case afInet6:
+		b = make([]byte, sizeofSockaddrIn6)
+		binary.BigEndian.PutUint16(b[offSockaddrIn6Port:], a.ip.Port())
+		ip := a.ip.Addr().As16()
+		copy(b[offSockaddrIn6Addr:], ip[:])
+	default:
+		b = make([]byte, offSockaddrUnPath, sizeofSockaddrUn)
+		if a.path != "" {
+			b = append(append(b, a.path...), 0)
+		}
+	}
+	binary.LittleEndian.PutUint16(b, uint16(a.family))
+	copy(out, b)
+	put32(l, 0, int32(len(b)))
+	return 0
+}
+
+// ipAddress makes an address of what the host reports; family tells how the guest sees an IPv4 one.
+func ipAddress(ap netip.AddrPort) address {
+	if !ap.IsValid() {
+		return address{family: afUnix}
+	}
+	ap = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	if ap.Addr().Is4() {
+		return address{family: afInet, ip: ap}
+	}
+	return address{family: afInet6, ip: ap}
+}
+
+func hostSockaddr(ap netip.AddrPort, domain int32) unix.Sockaddr {
+	if domain == afInet {
+		return &unix.SockaddrInet4{Port: int(ap.Port()), Addr: ap.Addr().As4()}
+	}
+	return &unix.SockaddrInet6{Port: int(ap.Port()), Addr: ap.Addr().As16(), ZoneId: zoneID(ap.Addr().Zone())}
+}
+
+func addressOf(sa unix.Sockaddr) address {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return address{family: afInet, ip: netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))}
+	case *unix.SockaddrInet6:
+		return address{family: afInet6, ip: netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port))}
+	}
+	return address{family: afUnix}
+}
+
+// bind names a Unix socket in the guest's tree, or gives a datagram socket a port. Stream sockets of the
+// network are bound by the host program, never by a guest.
+func (p *Process) bind(a *[6]int32) int32 {
+	_, s, e := p.sock(a[0])
+	if e != 0 {
+		return -e
+	}
+	addr, e := p.address(a[1], a[2])
+	if e != 0 {
+		return -e
+	}
+	if addr.family != s.domain {
+		return -EINVAL
+	}
+	switch {
+	case s.domain == afUnix:
+		// The name is a plain file, so that chmod, stat and unlink of it work as for a socket.
+		file, err := p.k.cfg.FS.Open(addr.path, vfs.O_CREAT|vfs.O_EXCL|vfs.O_RDWR, 0o777&^p.umask)
+		if err != nil {
+			if e := errnoOf(err); e != EEXIST {
+				return -e
+			}
+			return -EADDRINUSE
+		}
+		file.Close()
+		s.path = addr.path
+		return 0
+	case s.typ == sockDgram:
+		return zero(unix.Bind(s.fd, hostSockaddr(addr.ip, s.domain)))
+	}
+	return -EACCES
+}
+
+// connect reaches a listening process of this kernel, a Unix socket of the host where Config.HostPath names
+// one, or a network address.
+func (p *Process) connect(a *[6]int32) int32 {
+	f, s, e := p.sock(a[0])
+	if e != 0 {
+		return -e
+	}
+	addr, e := p.address(a[1], a[2])
+	if e != 0 {
+		return -e
+	}
+	if addr.family != s.domain {
+		return -EAFNOSUPPORT
+	}
+	var sa unix.Sockaddr
+	if s.domain == afUnix {
+		if done, e := p.connectInside(s, addr.path); done {
+			return -e
+		}
+		host := ""
+		if p.k.cfg.HostPath != nil {
+			host = p.k.cfg.HostPath(addr.path)
+		}
+		if host == "" {
+			if _, err := p.k.cfg.FS.Stat(addr.path, true); err != nil {
+				return -errnoOf(err)
+			}
+			return -ECONNREFUSED
+		}
+		sa = &unix.SockaddrUnix{Name: host}
+	} else {
+		sa = hostSockaddr(addr.ip, s.domain)
+	}
+	for {
+		err := unix.Connect(s.fd, sa)
+		switch {
+		case err == nil:
+			p.showLane(int(a[0]))
+			return 0
+		case err == unix.EINTR:
+		case err != unix.EINPROGRESS || f.nonblock():
+			return -errnoOf(err)
+		default:
+			if _, e := p.waitReady(s.fd, unix.POLLOUT); e != 0 {
+				return -e
+			}
+			n, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+			if err != nil {
+				return -errnoOf(err)
+			}
+			if n != 0 {
+				return -errnoOf(unix.Errno(n))
+			}
+			return 0
+		}
+	}
+}
+
+// connectInside makes s one end of a socket pair whose other end the listener at path accepts. done is false if
+// no process listens there.
+func (p *Process) connectInside(s *stream, path string) (done bool, e int32) {
+	k := p.k
+	k.mu.Lock()
+	l := k.mu.listeners[path]
+	k.mu.Unlock()
+	if l == nil {
+		return false, 0
+	}
+	ours, theirs, err := newSocketpair()
+	if err != nil {
+		return true, errnoOf(err)
+	}
+	if err := k.Push(path, Conn{FD: theirs}); err != nil {
+		closeHost(ours)
+		return true, ECONNREFUSED
+	}
+	// The guest's descriptor stays; its host descriptor becomes our end of the pair.
+	err = dupOver(ours, s.fd)
+	closeHost(ours)
+	if err != nil {
+		return true, errnoOf(err)
+	}
+	return true, 0
+}
+
+func (p *Process) getsockname(a *[6]int32) int32 {
+	f := p.file(a[0])
+	if f == nil {
+		return -EBADF
+	}
+	switch o := f.object.(type) {
+	case *listener:
+		return -p.putAddress(a[1], a[2], address{family: afUnix, path: o.path})
+	case *stream:
+		if o.kind != streamSocket {
+			break
+		}
+		if o.pushed && o.peer == inProcess {
+			return -p.putAddress(a[1], a[2], ipAddress(inProcess))
+		}
+		if o.domain == afUnix {
+			return -p.putAddress(a[1], a[2], address{family: afUnix, path: o.path})
+		}
+		sa, err := unix.Getsockname(o.fd)
+		if err != nil {
+			return -errnoOf(err)
+		}
+		return -p.putAddress(a[1], a[2], pushedFamily(o, addressOf(sa)))
+	}
+	return -ENOTSOCK
+}
+
+// pushedFamily shows an IPv4 connection accepted by an IPv6 socket of the host as what it is.
+func pushedFamily(s *stream, a address) address {
+	if s.pushed && a.family == afInet6 && s.domain == afInet {
+		return ipAddress(a.ip)
+	}
+	return a
+}
+
+func (p *Process) getpeername(a *[6]int32) int32 {
+	_, s, e := p.sock(a[0])
+	if e != 0 {
+		return -e
+	}
+	if s.pushed {
+		return -p.putAddress(a[1], a[2], ipAddress(s.peer))
+	}
+	sa, err := unix.Getpeername(s.fd)
+	if err != nil {
+		return -errnoOf(err)
+	}
+	return -p.putAddress(a[1], a[2], addressOf(sa))
+}
+
+func (p *Process) shutdown(a *[6]int32) int32 {
+	_, s, e := p.sock(a[0])
+	if e != 0 {
+		return -e
+	}
+	return zero(unix.Shutdown(s.fd, int(a[1])))
+}

@@ -1,0 +1,263 @@
+package kernel
+
+import (
+	"path"
+	"strings"
+	"time"
+	"unsafe"
+)
+
+// firstChildPid is the first id given to a process that is not the kernel's first; maxPid the last before
+// ids are used again.
+const (
+	firstChildPid = 100
+	maxPid        = 65535
+)
+
+type procState int
+
+const (
+	embryo procState = iota // not started
+	running
+	zombie // ended, not yet waited for
+)
+
+// Status is how a process ended.
+type Status struct {
+	Code   int // exit code, if Signal is 0
+	Signal int // the signal that killed it, or 0
+}
+
+// wait encodes the status as wait4(2) does.
+func (s Status) wait() int32 {
+	return int32(s.Code&0xff)<<8 | int32(s.Signal&0x7f)
+}
+
+// Process is one guest process. The exported methods are safe for concurrent use.
+type Process struct {
+	k    *Kernel
+	pid  int
+	argv []string
+	env  []string
+	done chan struct{} // closed when the process is gone
+
+	// Of the process's own thread.
+	mem    memory
+	lane   *Lane
+	event  event // wakes the thread out of a poll
+	fds    []descriptor
+	cwd    string
+	umask  uint32
+	maps   []mapping
+	status Status
+	exited bool
+	poll   pollBuffer
+
+	// Guarded by Kernel.mu.
+	state    procState
+	parent   *Process // nil: the kernel itself
+	pgid     int
+	words    *signalWords // nil before registration and after the end
+	early    uint32       // signals posted before registration
+	blocked  uint32       // the mask the process is born with
+	deathSig int          // posted to this process when its parent ends
+	timer    timer
+}
+
+func newProcess(k *Kernel, argv, env []string, dir string) (*Process, error) {
+	ev, err := newEvent()
+	if err != nil {
+		return nil, err
+	}
+	return &Process{
+		k: k, argv: argv, env: env, cwd: dir, umask: 0o077,
+		event: ev, fds: make([]descriptor, LaneFDs), done: make(chan struct{}),
+	}, nil
+}
+
+// Pid returns the process id.
+func (p *Process) Pid() int { return p.pid }
+
+// Signal posts a signal to the process; one that has ended ignores it.
+func (p *Process) Signal(sig int) {
+	p.k.mu.Lock()
+	defer p.k.mu.Unlock()
+	p.postLocked(sig)
+}
+
+// Done is closed when the process has ended and all it held is released.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Wait blocks until Done and returns how the process ended.
+func (p *Process) Wait() Status {
+	<-p.done
+	return p.status
+}
+
+// start gives p an id and a thread. parent is nil for a process started from outside. On error p is released.
+func (p *Process) start(parent *Process) int32 {
+	k := p.k
+	m := k.cfg.Program(path.Clean(p.argv[0]))
+	if m == nil {
+		p.release()
+		return ENOENT
+	}
+	k.mu.Lock()
+	if k.mu.closed || !k.allocatePidLocked(p, parent) {
+		k.mu.Unlock()
+		p.release()
+		return EAGAIN
+	}
+	p.parent = parent
+	p.pgid = p.pid
+	if parent != nil {
+		p.pgid = parent.pgid
+	}
+	p.state = running
+	k.wg.Add(1)
+	k.mu.Unlock()
+
+	if err := m.Start(p); err != nil {
+		k.cfg.Log.Error("start process", "program", p.argv[0], "error", err)
+		k.mu.Lock()
+		delete(k.mu.procs, p.pid)
+		p.state = zombie
+		k.mu.Unlock()
+		p.release()
+		k.wg.Done()
+		return EAGAIN
+	}
+	return 0
+}
+
+// allocatePidLocked enters p into the table: the kernel's first process under Config.Pid, the others under
+// the next free id, so that an id is not used again soon.
+func (k *Kernel) allocatePidLocked(p, parent *Process) bool {
+	pid := k.cfg.Pid
+	if parent != nil || k.mu.procs[pid] != nil {
+		if len(k.mu.procs) > (maxPid-firstChildPid)/2 {
+			return false
+		}
+		for {
+			pid = k.mu.nextPid
+			if k.mu.nextPid++; k.mu.nextPid > maxPid {
+				k.mu.nextPid = firstChildPid
+			}
+			if k.mu.procs[pid] == nil && pid != k.cfg.Pid {
+				break
+			}
+		}
+	}
+	p.pid = pid
+	k.mu.procs[pid] = p
+	return true
+}
+
+// release gives back what a process holds apart from its table entry.
+func (p *Process) release() {
+	for fd := range p.fds {
+		p.closeFD(fd)
+	}
+	p.event.close()
+}
+
+// Begin implements Host.
+func (p *Process) Begin(base unsafe.Pointer, lane *Lane) {
+	p.mem.base = base
+	p.lane = lane
+	lane.Pid = int32(p.pid)
+	lane.WakeFD = int32(p.event.r)
+	lane.Off = p.k.lane
+	for fd := range p.fds {
+		p.showLane(fd)
+	}
+}
+
+// Detach implements Host: no signal is posted to the memory any more.
+func (p *Process) Detach() {
+	p.k.mu.Lock()
+	defer p.k.mu.Unlock()
+	p.words = nil
+	p.lane = nil
+	p.timer.stop()
+}
+
+// End implements Host: the thread is about to go, its memory is gone.
+func (p *Process) End(fault error) {
+	k := p.k
+	if fault != nil && !p.exited {
+		p.status = Status{Signal: SIGSEGV}
+		k.cfg.Log.Error("process killed", "pid", p.pid, "argv", strings.Join(p.argv, " "), "fault", fault)
+	}
+	k.mu.Lock()
+	p.dropMappingsLocked()
+	k.mu.Unlock()
+
+	for fd := range p.fds {
+		p.closeFD(fd)
+	}
+
+	k.mu.Lock()
+	p.state = zombie
+	for pid, c := range k.mu.procs {
+		if c.parent != p {
+			continue
+		}
+		c.parent = nil
+		if c.state == zombie {
+			delete(k.mu.procs, pid)
+		} else if c.deathSig != 0 {
+			c.postLocked(c.deathSig)
+		}
+	}
+	if p.parent == nil {
+		delete(k.mu.procs, p.pid)
+	} else {
+		p.parent.postLocked(SIGCHLD)
+		if p.parent.state == running {
+			p.parent.event.signal()
+		}
+	}
+	k.mu.Unlock()
+	p.event.close()
+	close(p.done)
+	k.wg.Done()
+}
+
+// Syscall implements Host.
+func (p *Process) Syscall(size uint64, nr int32, a *[6]int32) (int32, bool) {
+	p.mem.size = size
+	ret := int32(-ENOSYS)
+	if nr >= 0 && int(nr) < len(calls) && calls[nr] != nil {
+		ret = calls[nr](p, a)
+	} else if f := privateCall(nr); f != nil {
+		ret = f(p, a)
+	} else {
+		p.k.cfg.Log.Debug("system call not supported", "nr", nr, "pid", p.pid)
+	}
+	if !p.exited && p.killed() {
+		p.exit(Status{Signal: SIGKILL})
+	}
+	return ret, p.exited
+}
+
+func (p *Process) exit(s Status) {
+	p.exited = true
+	p.status = s
+}
+
+// timer is a process's ITIMER_REAL.
+type timer struct {
+	t        *time.Timer
+	deadline time.Time
+	interval time.Duration
+	gen      int // of the last setting, so that a late firing of an earlier one is ignored
+}
+
+func (t *timer) stop() {
+	t.gen++
+	t.deadline = time.Time{}
+	if t.t != nil {
+		t.t.Stop()
+	}
+}

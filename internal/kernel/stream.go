@@ -1,0 +1,138 @@
+package kernel
+
+import (
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"nself.org/embeddedpg/internal/vfs"
+)
+
+type streamKind int
+
+const (
+	streamSocket streamKind = iota
+	streamPipe
+	streamTTY // standard input, output or error handed in from outside: the host's flags on it are not ours to change
+)
+
+// stream is a host descriptor that can block: a socket, one end of a pipe, a terminal. Sockets and pipes are
+// O_NONBLOCK on the host whatever the guest has set; a read that must block polls first.
+type stream struct {
+	fd     int
+	kind   streamKind
+	domain int32          // of a socket: afUnix, afInet or afInet6 as the guest sees it
+	typ    int32          // of a socket: sockStream or sockDgram
+	peer   netip.AddrPort // of a connection that was pushed in: what accept reported
+	pushed bool
+	path   string // a Unix socket's bound guest path, before listen
+}
+
+func (s *stream) lane() (int, uint32) {
+	switch s.kind {
+	case streamSocket:
+		return s.fd, LaneSocket | LanePoll
+	case streamPipe:
+		return s.fd, LanePipe | LanePoll
+	}
+	return s.fd, 0
+}
+
+func (s *stream) readiness() int { return s.fd }
+
+func (s *stream) close() { closeHost(s.fd) }
+
+func (s *stream) stat() (vfs.Stat, int32) {
+	mode := uint32(vfs.S_IFSOCK | 0o777)
+	switch s.kind {
+	case streamPipe:
+		mode = vfs.S_IFIFO | 0o600
+	case streamTTY:
+		var st unix.Stat_t
+		if err := unix.Fstat(s.fd, &st); err != nil {
+			return vfs.Stat{}, errnoOf(err)
+		}
+		return vfs.Stat{Mode: uint32(st.Mode), Nlink: 1, Blksize: 4096, Rdev: uint64(st.Rdev), Size: st.Size, Ino: uint64(s.fd) + 1}, 0
+	}
+	return vfs.Stat{Mode: mode, Nlink: 1, Blksize: 4096, Ino: uint64(s.fd) + 1}, 0
+}
+
+// openStdio makes the description of a standard descriptor from a host file; nil is /dev/null.
+func openStdio(k *Kernel, f *os.File, fd int) (*openFile, error) {
+	if f == nil {
+		flag := uint32(vfs.O_RDONLY)
+		if fd > 0 {
+			flag = vfs.O_WRONLY
+		}
+		file, err := k.cfg.FS.Open("/dev/null", int(flag), 0)
+		if err != nil {
+			return nil, err
+		}
+		return newOpenFile(&disk{file: file, path: "/dev/null"}, flag), nil
+	}
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var dup int
+	var dupErr error
+	if err := conn.Control(func(host uintptr) { dup, dupErr = dupHost(int(host)) }); err != nil {
+		return nil, err
+	}
+	if dupErr != nil {
+		return nil, dupErr
+	}
+	return newOpenFile(&stream{fd: dup, kind: streamTTY}, vfs.O_RDWR), nil
+}
+
+// transfer runs op on a stream until it neither fails with EAGAIN nor EINTR, waiting for events before a
+// try and after each EAGAIN unless the guest asked for O_NONBLOCK or flag nowait is set.
+func (p *Process) transfer(f *openFile, s *stream, events int16, nowait bool, op func() (int, error)) int32 {
+	wait := !nowait && !f.nonblock()
+	for first := true; ; first = false {
+		if wait && (s.kind == streamTTY || !first) {
+			if _, e := p.waitReady(s.fd, events); e != 0 {
+				return -e
+			}
+		}
+		n, err := op()
+		switch err {
+		case nil:
+			return int32(n)
+		case unix.EINTR:
+		case unix.EAGAIN:
+			if !wait {
+				return -EAGAIN
+			}
+		default:
+			return -errnoOf(err)
+		}
+	}
+}
+
+// pipe2 makes a pipe. The structure is {i32 read end, i32 write end}.
+func (p *Process) pipe2(a *[6]int32) int32 {
+	out, ok := p.mem.bytes(uint32(a[0]), 8)
+	if !ok {
+		return -EFAULT
+	}
+	r, w, err := newPipe()
+	if err != nil {
+		return -errnoOf(err)
+	}
+	flags := uint32(a[1])
+	cloexec := flags&vfs.O_CLOEXEC != 0
+	flags &= vfs.O_NONBLOCK
+	rfd := p.install(newOpenFile(&stream{fd: r, kind: streamPipe}, vfs.O_RDONLY|flags), cloexec, 0)
+	wfd := p.install(newOpenFile(&stream{fd: w, kind: streamPipe}, vfs.O_WRONLY|flags), cloexec, 0)
+	if rfd < 0 || wfd < 0 {
+		if rfd >= 0 {
+			p.closeFD(int(rfd))
+		}
+		return -EMFILE
+	}
+	put32(out, 0, rfd)
+	put32(out, 4, wfd)
+	return 0
+}

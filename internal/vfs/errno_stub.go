@@ -1,0 +1,7 @@
+//go:build !linux && !darwin && !windows
+
+package vfs
+
+import "syscall"
+
+var hostErrnos map[syscall.Errno]int32
