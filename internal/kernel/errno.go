@@ -23,6 +23,7 @@ const (
 	ENOTTY        = 25
 	ENOSPC        = 28
 	ESPIPE        = 29
+	EROFS         = 30
 	ERANGE        = 34
 	ENAMETOOLONG  = 36
 	ENOSYS        = 38

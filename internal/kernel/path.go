@@ -148,6 +148,18 @@ func (p *Process) faccessat(a *[6]int32) int32 {
 	return 0
 }
 
+// changed makes a system call's result of an attempt to change the existing file name. That a file is missing
+// comes before that its file system is read-only.
+func (p *Process) changed(name string, err error) int32 {
+	e := zero(err)
+	if e == -EROFS {
+		if _, err := p.k.cfg.FS.Stat(name, false); err != nil {
+			return -errnoOf(err)
+		}
+	}
+	return e
+}
+
 func (p *Process) mkdirat(a *[6]int32) int32 {
 	name, e := p.lookup(a[0], a[1])
 	if e != 0 {
@@ -162,9 +174,9 @@ func (p *Process) unlinkat(a *[6]int32) int32 {
 		return -e
 	}
 	if a[2]&atRemovedir != 0 {
-		return zero(p.k.cfg.FS.Rmdir(name))
+		return p.changed(name, p.k.cfg.FS.Rmdir(name))
 	}
-	return zero(p.k.cfg.FS.Unlink(name))
+	return p.changed(name, p.k.cfg.FS.Unlink(name))
 }
 
 func (p *Process) renameat2(a *[6]int32) int32 {
@@ -179,7 +191,7 @@ func (p *Process) renameat2(a *[6]int32) int32 {
 	if a[4] != 0 { // RENAME_NOREPLACE and RENAME_EXCHANGE: PostgreSQL falls back to link and unlink
 		return -EINVAL
 	}
-	return zero(p.k.cfg.FS.Rename(from, to))
+	return p.changed(from, p.k.cfg.FS.Rename(from, to))
 }
 
 func (p *Process) linkat(a *[6]int32) int32 {
@@ -191,7 +203,7 @@ func (p *Process) linkat(a *[6]int32) int32 {
 	if e != 0 {
 		return -e
 	}
-	return zero(p.k.cfg.FS.Link(from, to))
+	return p.changed(from, p.k.cfg.FS.Link(from, to))
 }
 
 func (p *Process) symlinkat(a *[6]int32) int32 {
@@ -227,7 +239,7 @@ func (p *Process) fchmodat(a *[6]int32) int32 {
 	if e != 0 {
 		return -e
 	}
-	return zero(p.k.cfg.FS.Chmod(name, uint32(a[2])&0o7777))
+	return p.changed(name, p.k.cfg.FS.Chmod(name, uint32(a[2])&0o7777))
 }
 
 func (p *Process) fchmod(a *[6]int32) int32 {
@@ -248,7 +260,7 @@ func (p *Process) truncate(a *[6]int32) int32 {
 	if e != 0 {
 		return -e
 	}
-	return zero(p.k.cfg.FS.Truncate(name, long(a[1], a[2])))
+	return p.changed(name, p.k.cfg.FS.Truncate(name, long(a[1], a[2])))
 }
 
 // utimensat(dirfd, path, times[2] or 0, flags)
@@ -274,7 +286,7 @@ func (p *Process) utimensat(a *[6]int32) int32 {
 			}
 		}
 	}
-	return zero(p.k.cfg.FS.Chtimes(name, times[0], times[1]))
+	return p.changed(name, p.k.cfg.FS.Chtimes(name, times[0], times[1]))
 }
 
 func (p *Process) getcwd(a *[6]int32) int32 {

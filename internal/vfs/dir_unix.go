@@ -4,6 +4,7 @@ package vfs
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 	"time"
@@ -45,7 +46,11 @@ type opener interface {
 func NewDir(hostPath string, opts DirOptions) (*Dir, error) {
 	root, err := os.OpenRoot(hostPath)
 	if err != nil {
-		return nil, err
+		// Of a file its error has no errno.
+		if info, e := os.Stat(hostPath); e == nil && !info.IsDir() {
+			err = syscall.ENOTDIR
+		}
+		return nil, fmt.Errorf("open root directory %s: %w", hostPath, err)
 	}
 	d := &Dir{root: root, readOnly: opts.ReadOnly}
 	f, err := root.Open(".")
@@ -55,7 +60,7 @@ func NewDir(hostPath string, opts DirOptions) (*Dir, error) {
 	}
 	if err != nil {
 		root.Close()
-		return nil, err
+		return nil, fmt.Errorf("open root directory %s: %w", hostPath, err)
 	}
 	d.opener = rootOpener{root, d.rootFd}
 	if !opts.Portable {
@@ -86,12 +91,11 @@ func (d *Dir) openFile(name string, flag int, perm uint32) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	if flag&O_CREAT == 0 {
-		perm = 0
-	} else if err := checkMode(perm); err != nil {
-		return -1, err
+	if flag&O_CREAT != 0 {
+		if err := checkMode(perm); err != nil {
+			return -1, err
+		}
 	}
-	perm &= 0o7777
 	if d.readOnly && flag&O_CREAT != 0 || d.readOnly && writes(flag) {
 		if flags, err = d.readOnlyFlags(rel, flag, flags); err != nil {
 			return -1, err
@@ -102,9 +106,12 @@ func (d *Dir) openFile(name string, flag int, perm uint32) (int, error) {
 			return -1, err
 		}
 	}
+	if flags&unix.O_CREAT == 0 {
+		perm = 0 // openat2 refuses another
+	}
 	// O_NONBLOCK: should a FIFO or a device have been put there since, open
 	// returns at once and the check below refuses it.
-	fd, err := d.open(rel, flags|unix.O_NONBLOCK, perm)
+	fd, err := d.open(rel, flags|unix.O_NONBLOCK, perm&0o7777)
 	if err != nil {
 		return -1, err
 	}

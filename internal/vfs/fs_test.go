@@ -195,6 +195,60 @@ func equal[T comparable](t testing.TB, what string, got, want T) {
 	}
 }
 
+// wantReadOnly checks a file system with a file "/f" that holds "x", a directory
+// "/d" and no other name.
+func wantReadOnly(t *testing.T, fs vfs.FS) {
+	t.Helper()
+	for _, c := range []struct {
+		name  string
+		flag  int
+		errno int32
+	}{
+		{"/f", vfs.O_RDWR, EROFS},
+		{"/f", vfs.O_WRONLY, EROFS},
+		{"/f", vfs.O_RDONLY | vfs.O_TRUNC, EROFS},
+		{"/f", vfs.O_RDWR | vfs.O_CREAT, EROFS},
+		{"/new", vfs.O_RDWR | vfs.O_CREAT, EROFS},
+		{"/new", vfs.O_RDWR | vfs.O_CREAT | vfs.O_EXCL, EROFS},
+		{"/f", vfs.O_RDWR | vfs.O_CREAT | vfs.O_EXCL, EEXIST},
+		{"/new", vfs.O_RDWR, ENOENT},
+		{"/f/x", vfs.O_RDONLY, ENOTDIR},
+		{"/f/x/y", vfs.O_RDONLY, ENOTDIR},
+	} {
+		f, err := fs.Open(c.name, c.flag, 0o600)
+		if vfs.Errno(err) != c.errno {
+			t.Errorf("open %s, %o: %v, want errno %d", c.name, c.flag, err, c.errno)
+		}
+		if err == nil {
+			f.Close()
+		}
+	}
+	for op, err := range map[string]error{
+		"mkdir":    fs.Mkdir("/new", 0o700),
+		"unlink":   fs.Unlink("/f"),
+		"rmdir":    fs.Rmdir("/d"),
+		"rename":   fs.Rename("/f", "/new"),
+		"link":     fs.Link("/f", "/new"),
+		"symlink":  fs.Symlink("f", "/new"),
+		"chmod":    fs.Chmod("/f", 0o777),
+		"truncate": fs.Truncate("/f", 0),
+		"chtimes":  fs.Chtimes("/f", stat(t, fs, "/f").Mtime, stat(t, fs, "/f").Mtime),
+	} {
+		if vfs.Errno(err) != EROFS {
+			t.Errorf("%s: %v, want EROFS", op, err)
+		}
+	}
+	f := open(t, fs, "/f", vfs.O_RDONLY|vfs.O_CREAT)
+	defer f.Close()
+	wantErrno(t, f.Chmod(0o777), EROFS)
+	_, err := f.Write([]byte("y"))
+	wantErrno(t, err, EBADF)
+	equal(t, "content", readAll(t, f), "x")
+	d := open(t, fs, "/d", vfs.O_RDONLY|vfs.O_DIRECTORY)
+	defer d.Close()
+	equal(t, "entries", listFile(t, d), "")
+}
+
 // TestSemantics is what every file system does alike.
 func TestSemantics(t *testing.T) {
 	for _, test := range semantics {

@@ -134,33 +134,41 @@ func (m *Mem) Stat(name string, follow bool) (Stat, error) {
 
 // Mkdir implements FS.
 func (m *Mem) Mkdir(name string, perm uint32) error {
-	return m.add("mkdir", name, S_IFDIR|perm&0o7777, "")
+	return m.add("mkdir", name, func(at memPlace) error {
+		_, err := m.addLocked(at, S_IFDIR|perm&0o7777)
+		return err
+	})
 }
 
 // Symlink implements FS. A target that leaves the root is EPERM.
 func (m *Mem) Symlink(target, name string) error {
-	rel, err := relative(name)
-	if err == nil && rel != "." {
-		err = checkTarget(target, rel)
-	}
-	if err != nil {
-		return pathError("symlink", name, err)
-	}
-	return m.add("symlink", name, S_IFLNK|0o777, target)
+	return m.add("symlink", name, func(at memPlace) error {
+		rel, err := relative(name)
+		if err == nil {
+			err = checkTarget(target, rel)
+		}
+		if err != nil {
+			return err
+		}
+		n, err := m.addLocked(at, S_IFLNK|0o777)
+		if err == nil {
+			n.target = target
+		}
+		return err
+	})
 }
 
-func (m *Mem) add(op, name string, mode uint32, target string) error {
+// add runs call, which adds a name. The root is always there.
+func (m *Mem) add(op, name string, call func(memPlace) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at, err := m.walkLocked(name, false)
-	if err == nil && at.node != nil {
+	switch {
+	case err != nil:
+	case at.dir == nil:
 		err = syscall.EEXIST
-	}
-	if err == nil {
-		var n *memNode
-		if n, err = m.addLocked(at, mode); err == nil {
-			n.target = target
-		}
+	default:
+		err = call(at)
 	}
 	return pathError(op, name, err)
 }
@@ -204,12 +212,11 @@ func (m *Mem) renameLocked(from, to memPlace) error {
 	if from.node == to.node {
 		return nil
 	}
-	if from.node.isDir() {
-		for dir := to.dir; dir != nil; dir = dir.parent {
-			if dir == from.node {
-				return syscall.EINVAL
-			}
-		}
+	switch {
+	case to.dir.isIn(from.node):
+		return syscall.EINVAL
+	case from.dir.isIn(to.node):
+		return syscall.ENOTEMPTY
 	}
 	if to.node != nil {
 		switch {
@@ -238,10 +245,10 @@ func (m *Mem) renameLocked(from, to memPlace) error {
 func (m *Mem) Link(old, new string) error {
 	return linkError("link", old, new, m.change2(old, new, func(from, to memPlace) error {
 		switch {
-		case from.node.isDir():
-			return syscall.EPERM
 		case to.node != nil:
 			return syscall.EEXIST
+		case from.node.isDir():
+			return syscall.EPERM
 		}
 		now := time.Now()
 		to.dir.children[to.base] = from.node
@@ -321,12 +328,12 @@ func (m *Mem) change2(old, new string, call func(from, to memPlace) error) error
 	if err != nil {
 		return err
 	}
-	if from.node == nil {
-		return syscall.ENOENT
-	}
 	to, err := m.walkLocked(new, false)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case from.node == nil:
+		return syscall.ENOENT
 	}
 	return call(from, to)
 }

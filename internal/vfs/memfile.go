@@ -31,6 +31,16 @@ type memNode struct {
 func (n *memNode) isDir() bool  { return n.mode&S_IFMT == S_IFDIR }
 func (n *memNode) isLink() bool { return n.mode&S_IFMT == S_IFLNK }
 
+// isIn reports whether the directory n is dir or lies in it.
+func (n *memNode) isIn(dir *memNode) bool {
+	for ; n != nil; n = n.parent {
+		if n == dir {
+			return true
+		}
+	}
+	return false
+}
+
 func (n *memNode) chmodLocked(mode uint32) {
 	n.mode = n.mode&S_IFMT | mode&0o7777
 	n.ctime = time.Now()
@@ -52,8 +62,11 @@ func (m *Mem) newNodeLocked(mode uint32) (*memNode, error) {
 	return n, nil
 }
 
-// addLocked makes a node at a place that has none.
+// addLocked makes a node at a place below the root.
 func (m *Mem) addLocked(at memPlace, mode uint32) (*memNode, error) {
+	if at.node != nil {
+		return nil, syscall.EEXIST
+	}
 	if at.dir.nlink == 0 {
 		return nil, syscall.ENOENT
 	}
@@ -218,11 +231,11 @@ func (f *memFile) Read(p []byte) (int, error) {
 }
 
 func (f *memFile) Pread(p []byte, off int64) (int, error) {
-	if err := f.check(O_RDONLY); err != nil {
-		return 0, err
-	}
 	if off < 0 {
 		return 0, syscall.EINVAL
+	}
+	if err := f.check(O_RDONLY); err != nil {
+		return 0, err
 	}
 	f.mem.mu.RLock()
 	defer f.mem.mu.RUnlock()
@@ -247,11 +260,11 @@ func (f *memFile) Write(p []byte) (int, error) {
 
 // Pwrite appends to a file with O_APPEND whatever the offset says, as Linux does.
 func (f *memFile) Pwrite(p []byte, off int64) (int, error) {
-	if err := f.check(O_WRONLY); err != nil {
-		return 0, err
-	}
 	if off < 0 {
 		return 0, syscall.EINVAL
+	}
+	if err := f.check(O_WRONLY); err != nil {
+		return 0, err
 	}
 	f.mem.mu.Lock()
 	defer f.mem.mu.Unlock()
@@ -352,13 +365,16 @@ func (f *memFile) ReadDir() ([]DirEntry, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.mem.mu.RLock()
+	defer f.mem.mu.RUnlock()
+	if f.node.nlink == 0 {
+		return nil, syscall.ENOENT
+	}
 	if f.mu.list == nil {
-		f.mem.mu.RLock()
 		f.mu.list = make([]DirEntry, 0, len(f.node.children))
 		for name, n := range f.node.children {
 			f.mu.list = append(f.mu.list, DirEntry{Name: name, Ino: n.ino, Type: uint8((n.mode & S_IFMT) >> 12)})
 		}
-		f.mem.mu.RUnlock()
 		slices.SortFunc(f.mu.list, func(a, b DirEntry) int { return strings.Compare(a.Name, b.Name) })
 	}
 	rest := f.mu.list[min(f.mu.next, len(f.mu.list)):]

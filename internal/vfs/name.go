@@ -38,7 +38,7 @@ func absolute(name string) (string, error) {
 	if err != nil || rel == "." {
 		return "/", err
 	}
-	if len(name) == len(rel)+1 {
+	if name[0] == '/' && name[1:] == rel {
 		return name, nil
 	}
 	return "/" + rel, nil

@@ -1,0 +1,183 @@
+package embeddedpg
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"nself.org/embeddedpg/internal/cluster"
+	"nself.org/embeddedpg/internal/front"
+)
+
+// Config describes a server. The zero value is a temporary server for this program alone. Start copies
+// it: changes made later have no effect.
+type Config struct {
+	// DataDir is the data directory. If it does not exist or is empty, a new cluster is made there: UTF8,
+	// the builtin C.UTF-8 locale, data checksums on, scram-sha-256 passwords. If it holds a cluster of
+	// PostgreSQL 18 that was not shut down, the server recovers first, as after a power failure. Anything
+	// else is refused and not touched. Default: a temporary directory that Close removes.
+	DataDir string
+
+	// SocketDir is the directory of the Unix socket, whose name is .s.PGSQL.<Port>. It is made, with mode
+	// 0700, if it does not exist. Its path may have about 90 bytes. Default: a temporary directory that
+	// Close removes.
+	SocketDir string
+
+	// SocketMode is the permissions of the Unix socket. Whoever may connect still needs a password.
+	// Default 0600: the user who runs the program.
+	SocketMode fs.FileMode
+
+	// Port is the number in the Unix socket's name, and what SHOW port says. No TCP port is opened for it.
+	// Default 5432.
+	Port int
+
+	// Listen is a TCP address to listen on, host:port. Port 0 takes a free one, which Server.Addr tells.
+	// Connections are not encrypted: an address other than a loopback one shows SQL and data to
+	// the network. Default: none.
+	Listen string
+
+	// Superuser is the first role of a new cluster, and the user of ConnString. Default "postgres".
+	Superuser string
+
+	// Password is the superuser's in a new cluster, and the one in ConnString. Start does not change the
+	// password of an existing cluster. Default: for a new cluster a random one, else none.
+	Password string
+
+	// Database is made in a new cluster, and is ConnString's default. Default "postgres", which every
+	// cluster has.
+	Database string
+
+	// Settings are added to those of the data directory's postgresql.conf, and win over it and over ALTER
+	// SYSTEM. Those that decide how the server and this program meet (port, listen_addresses,
+	// logging_collector ...) are refused. "fsync": "off" makes a crash lose or corrupt data.
+	Settings map[string]string
+
+	// Mounts are host directories that the server may use besides its data directory: COPY and
+	// pg_read_file reach their files. Default: none.
+	Mounts []Mount
+
+	// Log receives the server's log, one record a message, with the attributes pid, sqlstate, backend,
+	// database, user, application, detail, hint, context and statement as they apply. Levels: LOG is
+	// Info, FATAL Error+4, PANIC Error+8. Statements in it may contain data. Default: dropped.
+	Log slog.Handler
+
+	// CacheDir keeps the compiled programs, about 60 MB; it is native code, so it must belong to this user
+	// and nobody else may write it. Default: .nself/cache in the home directory.
+	CacheDir string
+
+	// Progress is called during Start when a stage begins, and several times a second while code is
+	// compiled; never twice at once, and not after Start has returned. It must not block. Default: none.
+	Progress func(Progress)
+
+	// ShutdownTimeout is how long Close waits for the last checkpoint, before it stops the server as a
+	// crash would. Default 60 s.
+	ShutdownTimeout time.Duration
+}
+
+// Mount makes a directory of the host visible to the server, as a volume does for a container. Every SQL
+// superuser can then read its files and, unless it is ReadOnly, write them.
+type Mount struct {
+	Host     string // host directory; must exist
+	Guest    string // its absolute path for the server, such as /mnt/files
+	ReadOnly bool
+}
+
+// Progress tells where Start is.
+type Progress struct {
+	Stage   Stage
+	Elapsed time.Duration // since the stage began
+}
+
+// Stage is a part of Start.
+type Stage string
+
+// The stages, in the order in which they may come.
+const (
+	StageCompile Stage = "compile" // once per machine and version: some seconds
+	StageCreate  Stage = "create"  // of a new cluster: about half a second
+	StageStart   Stage = "start"   // milliseconds, or longer if the server recovers from a crash
+)
+
+// Defaults of Config.
+const (
+	defaultPort            = 5432
+	defaultSuperuser       = "postgres"
+	defaultDatabase        = "postgres"
+	defaultSocketMode      = 0o600
+	defaultShutdownTimeout = time.Minute
+)
+
+// nameDataLen is the room for a name with its terminating zero: NAMEDATALEN in src/include/pg_config_manual.h.
+const nameDataLen = 64
+
+// complete returns a copy of c with the defaults filled in, or says what is wrong with it.
+func (c Config) complete() (Config, error) {
+	c.Settings = maps.Clone(c.Settings)
+	c.Mounts = slices.Clone(c.Mounts)
+	fill(&c.Superuser, defaultSuperuser)
+	fill(&c.Database, defaultDatabase)
+	fill(&c.Port, defaultPort)
+	fill(&c.SocketMode, defaultSocketMode)
+	fill(&c.ShutdownTimeout, defaultShutdownTimeout)
+	if c.Progress == nil {
+		c.Progress = func(Progress) {}
+	}
+
+	if c.Port < 1 || c.Port > 65535 {
+		return c, &Error{Op: "use Config.Port", Err: fmt.Errorf("%d is not a port number", c.Port), Hint: "use 1 to 65535; leave it 0 for 5432"}
+	}
+	if c.ShutdownTimeout < 0 {
+		return c, &Error{Op: "use Config.ShutdownTimeout", Err: errors.New("it is negative")}
+	}
+	for _, n := range []struct{ field, name string }{{"Superuser", c.Superuser}, {"Database", c.Database}} {
+		if err := checkName(n.name); err != nil {
+			return c, &Error{Op: "use Config." + n.field, Path: n.name, Err: err}
+		}
+	}
+	if strings.HasPrefix(c.Superuser, "pg_") {
+		return c, &Error{Op: "use Config.Superuser", Path: c.Superuser, Err: errors.New("names of roles that begin with pg_ are PostgreSQL's own")}
+	}
+	if strings.ContainsAny(c.Password, "\x00\r\n") {
+		return c, &Error{Op: "use Config.Password", Err: errors.New("it contains a line break or a zero byte")}
+	}
+	if err := cluster.CheckSettings(c.Settings); err != nil {
+		return c, err
+	}
+	for _, m := range c.Mounts {
+		if err := cluster.CheckMount(cluster.Mount(m)); err != nil {
+			return c, err
+		}
+	}
+	if c.SocketDir != "" {
+		if err := front.CheckSocketDir(c.SocketDir, c.Port); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+func fill[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func checkName(name string) error {
+	switch {
+	case len(name) >= nameDataLen:
+		return fmt.Errorf("it has %d bytes, and a name has at most %d", len(name), nameDataLen-1)
+	case strings.ContainsAny(name, "\x00\r\n"):
+		return errors.New("it contains a line break or a zero byte")
+	}
+	return nil
+}
+
+// newPassword returns a random password of 26 characters, which is 130 bits.
+func newPassword() string { return rand.Text() }

@@ -1,0 +1,207 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+	"nself.org/embeddedpg/internal/fault"
+)
+
+// CreateOptions describe a new cluster. Superuser and Password are required.
+type CreateOptions struct {
+	Superuser string
+	Password  string // the superuser's
+	Database  string // a database to make besides postgres; "": none
+	Volatile  bool   // the files need not survive a power failure
+	Log       slog.Handler
+}
+
+const opCreate = "create the database cluster"
+
+// Names within the directory in which a cluster is made.
+const (
+	stageData   = "data"
+	stageMarker = "embeddedpg-new-cluster"
+)
+
+// Create makes the cluster: initdb runs in a directory beside the data directory, which then takes its
+// place in one rename. Until then the data directory stays empty, whatever happens.
+func (c *Cluster) Create(ctx context.Context, p Programs, o CreateOptions) (err error) {
+	if !c.empty {
+		return &fault.Error{Op: opCreate, Path: c.dir, Err: errors.New("the directory is not empty")}
+	}
+	c.clearStages()
+	stage, err := c.newStage()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(stage)
+
+	data := filepath.Join(stage, stageData)
+	if err := initdb(ctx, p, data, o); err != nil {
+		return err
+	}
+	if err := appendHBA(data, !o.Volatile); err != nil {
+		return &fault.Error{Op: opCreate, Path: c.dir, Hint: spaceHint(err), Err: reason(err)}
+	}
+	// The lock moves with the directory: it is taken before the new name exists.
+	lock, err := lockDir(data)
+	if err != nil {
+		return err
+	}
+	// os.Rename refuses to replace even an empty directory.
+	if err := unix.Rename(data, c.dir); err != nil {
+		lock.release()
+		hint := ""
+		if isErrno(err, syscall.EBUSY, syscall.EXDEV) {
+			hint = "it is a mount point: use a subdirectory of it"
+		}
+		return &fault.Error{Op: opCreate, Path: c.dir, Hint: hint, Err: err}
+	}
+	c.lock.release()
+	c.lock = lock
+	c.empty = false
+	if !o.Volatile {
+		for _, dir := range []string{stage, filepath.Dir(c.dir)} {
+			if err := syncDir(dir); err != nil {
+				return &fault.Error{Op: opCreate, Path: c.dir, Err: err}
+			}
+		}
+	}
+	return nil
+}
+
+// stagePrefix is how the names of the directories begin in which clusters for c.dir are made.
+func (c *Cluster) stagePrefix() string { return "." + filepath.Base(c.dir) + ".new-" }
+
+func (c *Cluster) newStage() (string, error) {
+	parent := filepath.Dir(c.dir)
+	stage, err := os.MkdirTemp(parent, c.stagePrefix())
+	if err == nil {
+		if err = os.Mkdir(filepath.Join(stage, stageData), 0o700); err == nil {
+			err = os.WriteFile(filepath.Join(stage, stageMarker), nil, 0o600)
+		}
+	}
+	if err == nil {
+		return stage, nil
+	}
+	hint := spaceHint(err)
+	if isErrno(err, syscall.EACCES, syscall.EROFS, syscall.EPERM) {
+		hint = "a new cluster is made beside its final place: " + parent + " must be writable, or use a subdirectory of " + c.dir
+	}
+	return "", &fault.Error{Op: opCreate, Path: c.dir, Hint: hint, Err: err}
+}
+
+// clearStages removes what a killed Create of the same data directory left. It is called with the
+// directory's lock held, so none is in use; the marker says that it is ours.
+func (c *Cluster) clearStages() {
+	parent := filepath.Dir(c.dir)
+	entries, _ := os.ReadDir(parent)
+	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), c.stagePrefix()) {
+			continue
+		}
+		stage := filepath.Join(parent, e.Name())
+		if _, err := os.Lstat(filepath.Join(stage, stageMarker)); err == nil {
+			os.RemoveAll(stage)
+		}
+	}
+}
+
+// initdb makes a cluster in the empty host directory data.
+func initdb(ctx context.Context, p Programs, data string, o CreateOptions) error {
+	t, err := newTree(p.Image, data, nil)
+	if err != nil {
+		return &fault.Error{Op: opCreate, Path: data, Err: err}
+	}
+	defer t.close()
+	if err := t.write(guestPw, o.Password+"\n"); err != nil {
+		return err
+	}
+	// lc_collate and lc_ctype are C, which every server has: whether a native one knows C.UTF-8 depends on
+	// its system. Text sorts and is classified by the builtin C.UTF-8 all the same.
+	argv := []string{
+		guestPrefix + "/bin/initdb", "-D", guestData, "-U", o.Superuser, "--pwfile=" + guestPw, "-A", "scram-sha-256",
+		"-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--data-checksums", "--no-instructions",
+	}
+	if o.Volatile {
+		argv = append(argv, "--no-sync")
+	}
+	if out, err := runTool(ctx, p, t, o.Log, "", argv...); err != nil {
+		return toolError(opCreate, out, err)
+	}
+	if o.Database == "" || o.Database == "postgres" {
+		return nil
+	}
+	sql := "CREATE DATABASE " + quoteIdentifier(o.Database) + "\n"
+	argv = []string{guestPrefix + "/bin/postgres", "--single", "-D", guestData, "-c", "exit_on_error=on", "-c", "log_checkpoints=off", "postgres"}
+	if out, err := runTool(ctx, p, t, o.Log, sql, argv...); err != nil {
+		return toolError("create the database "+o.Database, out, err)
+	}
+	return nil
+}
+
+// toolError makes an error of a program's end: its own words are the reason.
+func toolError(op, out string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	hint := ""
+	if strings.Contains(out, "No space left on device") {
+		hint = "make room on the file system, then start again"
+	}
+	if out = lastLines(out, 8); out != "" {
+		err = fmt.Errorf("%w: %s", err, out)
+	}
+	return &fault.Error{Op: op, Hint: hint, Err: err}
+}
+
+func lastLines(s string, n int) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	if len(lines) > n {
+		lines = lines[len(lines)-n:]
+	}
+	return strings.Join(lines, "\n")
+}
+
+// appendHBA lets addresses other than the loopback ones in, with a password.
+func appendHBA(data string, durable bool) error {
+	f, err := os.OpenFile(filepath.Join(data, "pg_hba.conf"), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteString(hbaNew); err != nil {
+		return err
+	}
+	if durable {
+		return f.Sync()
+	}
+	return nil
+}
+
+// quoteIdentifier quotes an SQL name.
+func quoteIdentifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+func spaceHint(err error) string {
+	if isErrno(err, syscall.ENOSPC, unix.EDQUOT) {
+		return "make room on the file system, then start again"
+	}
+	return accessHint(err)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

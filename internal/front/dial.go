@@ -1,0 +1,30 @@
+package front
+
+import (
+	"fmt"
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+	"nself.org/embeddedpg/internal/kernel"
+)
+
+// Dial makes a connection within the program: one end is pushed as kernel.InProcess, the other returned.
+func Dial(push Push) (net.Conn, error) {
+	pair, err := socketPair()
+	if err != nil {
+		return nil, fmt.Errorf("make a socket pair: %w", err)
+	}
+	ours := os.NewFile(uintptr(pair[0]), "in-process connection")
+	conn, err := net.FileConn(ours) // it duplicates the descriptor
+	ours.Close()
+	if err != nil {
+		unix.Close(pair[1])
+		return nil, fmt.Errorf("make a connection of a socket: %w", err)
+	}
+	if err := push(kernel.Conn{FD: pair[1], Peer: kernel.InProcess()}); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}

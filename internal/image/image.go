@@ -1,0 +1,45 @@
+// Package image holds what wasm/ builds: PostgreSQL as one module, its client programs as another, and the
+// read-only files both expect under /pgsql. It owns no behaviour; internal/vm runs the modules and internal/vfs
+// serves the files.
+package image
+
+import (
+	"archive/zip"
+	"bytes"
+	_ "embed" // the files below
+	"fmt"
+	"io/fs"
+)
+
+//go:embed postgres.wasm
+var postgres []byte
+
+//go:embed pgtools.wasm
+var tools []byte
+
+//go:embed share.zip
+var share []byte
+
+//go:embed LICENSES.txt
+var licenses string
+
+// Postgres returns the server's module. The caller must not change it.
+func Postgres() []byte { return postgres }
+
+// Tools returns the module of the client programs, which picks one by the last element of argv[0] (see Programs).
+// The caller must not change it.
+func Tools() []byte { return tools }
+
+// Licenses returns the notices of everything linked into the modules.
+func Licenses() string { return licenses }
+
+// FS returns the guest's files, below the one folder "pgsql": share as PostgreSQL installs it, and in lib and bin an
+// empty file for each of Modules and programs, because PostgreSQL looks for those before it loads or starts one.
+// It is safe for concurrent use; files are decompressed as they are read.
+func FS() (fs.FS, error) {
+	r, err := zip.NewReader(bytes.NewReader(share), int64(len(share)))
+	if err != nil {
+		return nil, fmt.Errorf("read the share archive: %w", err)
+	}
+	return r, nil
+}

@@ -1,0 +1,145 @@
+//go:build unix
+
+package vm
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// cacheFormat is part of every key: change it when the engine's configuration or the file format changes.
+const cacheFormat = "1"
+
+// cacheKey names a compiled module: the same key means the same machine code will do.
+func cacheKey(moduleHash, engine string) [32]byte {
+	return sha256.Sum256([]byte(cacheFormat + "\n" + moduleHash + "\n" + engine + "\n" + cpuFeatures() + "\n"))
+}
+
+// cache is one open cache directory and one entry in it. All access goes through the open directory, so that what was
+// checked is what is used.
+type cache struct {
+	dir  *os.Root
+	file string // name in dir
+	path string // the same for the host's eyes
+	key  [32]byte
+}
+
+var errUntrusted = errors.New("not trusted")
+
+// openCache opens the directory, which it makes if need be, for the entry of a module. It refuses one that others can
+// write to: its files are machine code that will run in this process.
+func openCache(dir, module string, key [32]byte) (*cache, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	st, err := root.Stat(".")
+	if err == nil {
+		err = trusted(st)
+	}
+	if err != nil {
+		root.Close()
+		return nil, fmt.Errorf("cache directory %s: %w", dir, err)
+	}
+	name := module + "-" + hex.EncodeToString(key[:8]) + ".cwasm"
+	return &cache{dir: root, file: name, path: filepath.Join(dir, name), key: key}, nil
+}
+
+func (c *cache) close() { c.dir.Close() }
+
+// trusted reports why the content of a file or directory may be another user's.
+func trusted(st os.FileInfo) error {
+	uid := st.Sys().(*syscall.Stat_t).Uid
+	switch {
+	case uid != uint32(os.Geteuid()):
+		return fmt.Errorf("%w: it belongs to user %d", errUntrusted, uid)
+	case st.Mode().Perm()&0o022 != 0:
+		return fmt.Errorf("%w: others may write to it (mode %#o)", errUntrusted, st.Mode().Perm())
+	}
+	return nil
+}
+
+// open returns the entry, verified. The error is os.ErrNotExist if there is no entry, errUntrusted if it is not ours,
+// else what is wrong with it.
+func (c *cache) open() (*os.File, error) {
+	f, err := c.dir.OpenFile(c.file, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("%w: not a regular file", errUntrusted)
+	}
+	if err == nil {
+		err = trusted(st)
+	}
+	if err == nil {
+		err = verify(f, st.Size(), c.key)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", c.path, err)
+	}
+	return f, nil
+}
+
+// store writes the entry anew, under a temporary name until all of it is on the disk.
+func (c *cache) store(artefact []byte) error {
+	temporary := c.file + "." + rand.Text()[:8] + ".tmp"
+	f, err := c.dir.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(artefact)
+	if err == nil {
+		_, err = f.Write(trailer(c.key, artefact))
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = c.dir.Rename(temporary, c.file)
+	}
+	if err != nil {
+		c.dir.Remove(temporary)
+		return fmt.Errorf("store %s: %w", c.path, err)
+	}
+	return nil
+}
+
+// lockPatience is how long to wait for another process that compiles before compiling as well.
+const (
+	lockPatience = 30 * time.Second
+	lockRetry    = 20 * time.Millisecond
+)
+
+// lock takes the directory's lock, which spares concurrent starters the same work; it protects nothing. waiting is
+// called now and then. Where the lock cannot be had, the work is done twice.
+func (c *cache) lock(waiting func()) (unlock func()) {
+	d, err := c.dir.Open(".")
+	if err != nil {
+		return func() {}
+	}
+	for begin := time.Now(); ; time.Sleep(lockRetry) {
+		err := unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil || !errors.Is(err, unix.EWOULDBLOCK) || time.Since(begin) > lockPatience {
+			return func() { d.Close() }
+		}
+		waiting()
+	}
+}

@@ -1,0 +1,12 @@
+// Package vm runs compiled WebAssembly programs: one instance per process, each on an operating system thread of its
+// own with a stack we choose. It implements kernel.Module, is the only package that knows wasmtime, and the only
+// one with cgo.
+//
+// It owns threads, instances, compiled code and its cache on disk, and the lane, the C code that serves the most
+// frequent system calls without Go (lane.h). It owns no system call's meaning: that is package kernel's.
+//
+// Nothing that happens in a guest, and no panic in a kernel.Host, ends the program: it ends one instance with a
+// Fault.
+//
+// C and Go meet in four exported functions (host.go) that C calls with a small number, the instance's slot in a table.
+package vm

@@ -1,0 +1,47 @@
+/* What the C files of this package share about a running instance. */
+#ifndef INSTANCE_H
+#define INSTANCE_H
+
+#include <pthread.h>
+
+#include "machine.h"
+
+struct vm_engine {
+	wasm_engine_t *engine;
+	wasmtime_linker_t *linker;
+	size_t stack;
+
+	pthread_mutex_t mu;
+	pthread_cond_t idle;
+	long live;                /* threads that have not come to their last statement */
+	struct vm_instance *last; /* the thread that ended last; it is joined by the next one, or by vm_engine_wait */
+};
+
+struct vm_module {
+	struct vm_engine *engine;
+	wasmtime_module_t *module;
+	wasmtime_instance_pre_t *pre;
+	uintptr_t text_start, text_end; /* of the machine code; 0 if unknown */
+	uintptr_t trap_site;            /* a trapping instruction in it; 0 if none is known */
+};
+
+/* One instance and its thread. It lies in the same mapping as the thread's stack. */
+struct vm_instance {
+	struct lane lane; /* first: Go knows the instance by its lane */
+	struct guest_memory memory;
+	struct vm_module *module;
+	wasmtime_context_t *context;
+	wasmtime_memory_t export;
+	uintptr_t stack_top;
+	uint32_t slot;
+	uint32_t killed; /* 1: traps at the next chance */
+	bool done;       /* Go said that the last call was the last */
+	pthread_t thread;
+	void *mapping;
+	size_t mapped;
+};
+
+/* vm_self is the instance whose thread this is. */
+extern __thread struct vm_instance *vm_self;
+
+#endif /* INSTANCE_H */

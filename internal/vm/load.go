@@ -1,0 +1,149 @@
+//go:build cgo
+
+package vm
+
+// #include <stdlib.h>
+// #include "machine.h"
+import "C"
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+	"unsafe"
+
+	"nself.org/embeddedpg/internal/kernel"
+)
+
+// engineKey stands for all that decides what machine code comes out of the same module on the same processor.
+var engineKey = fmt.Sprintf("wasmtime %s, guard %d", C.WASMTIME_VERSION, guardSize)
+
+// Load returns the module with the given bytes, of which sha256hex is the hash. Its compiled form is taken from cacheDir
+// if an intact one is there that only we can have written; else the module is compiled, which takes seconds,
+// and stored there. A damaged entry is replaced. A directory or file that others could have written is left
+// alone and not used; then, as when the disk is full or read-only, Module.Warning says so. An empty cacheDir
+// means no cache.
+//
+// progress, if not nil, is called at the beginning of each phase and several times a second while one lasts, never
+// twice at once and not after Load has returned.
+func (e *Engine) Load(name string, wasm []byte, sha256hex, cacheDir string, progress func(Progress)) (*Module, error) {
+	if err := e.use(); err != nil {
+		return nil, err
+	}
+	defer e.users.Done()
+	r := &reporter{f: progress, module: name, begin: time.Now()}
+	m, err := e.load(name, wasm, sha256hex, cacheDir, r)
+	if err != nil {
+		return nil, fmt.Errorf("vm: load %s: %w", name, err)
+	}
+	m.name, m.engine = name, e
+	m.mu.running = map[kernel.Host]*instance{}
+	e.adopt(m)
+	r.report(Loaded)
+	return m, nil
+}
+
+func (e *Engine) load(name string, wasm []byte, hash, cacheDir string, r *reporter) (*Module, error) {
+	if cacheDir == "" {
+		return e.compileOnly(wasm, hash, nil, r)
+	}
+	c, err := openCache(cacheDir, name, cacheKey(hash, engineKey))
+	if err != nil {
+		return e.compileOnly(wasm, hash, err, r)
+	}
+	defer c.close()
+	m, err := e.fromCache(c)
+	if err == nil {
+		return m, nil
+	}
+	if errors.Is(err, errUntrusted) {
+		return e.compileOnly(wasm, hash, err, r)
+	}
+	unlock := c.lock(func() { r.again(Waiting) })
+	defer unlock()
+	if m, err := e.fromCache(c); err == nil { // made while we waited
+		return m, nil
+	}
+	return e.compileAndStore(c, wasm, hash, r)
+}
+
+// fromCache maps the entry, if it is intact.
+func (e *Engine) fromCache(c *cache) (*Module, error) {
+	f, err := c.open()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, err := e.mapFile(samePath(f))
+	if errors.Is(err, os.ErrNotExist) { // no /proc in this container
+		m, err = e.mapFile(c.path)
+	}
+	return m, err
+}
+
+func (e *Engine) mapFile(path string) (*Module, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	p := C.CString(path)
+	defer C.free(unsafe.Pointer(p))
+	m := new(Module)
+	if err := textError(C.vm_module_new(e.c, p, &m.c)); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// compileAndStore makes the entry and then maps it: the file's pages are shared and can be dropped, those of a
+// module made in memory cannot.
+func (e *Engine) compileAndStore(c *cache, wasm []byte, hash string, r *reporter) (*Module, error) {
+	if err := checkHash(wasm, hash); err != nil {
+		return nil, err
+	}
+	var artefact C.wasm_byte_vec_t
+	var err error
+	r.during(Compiling, func() {
+		err = textError(C.vm_compile(e.c, (*C.uint8_t)(&wasm[0]), C.size_t(len(wasm)), &artefact))
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.during(Storing, func() {
+		err = c.store(unsafe.Slice((*byte)(unsafe.Pointer(artefact.data)), artefact.size))
+	})
+	C.wasm_byte_vec_delete(&artefact)
+	var m *Module
+	if err == nil {
+		m, err = e.fromCache(c)
+	}
+	if err != nil {
+		return e.compileOnly(wasm, hash, err, r)
+	}
+	return m, nil
+}
+
+// compileOnly makes the module in memory. warning says why it is not kept.
+func (e *Engine) compileOnly(wasm []byte, hash string, warning error, r *reporter) (*Module, error) {
+	if err := checkHash(wasm, hash); err != nil {
+		return nil, err
+	}
+	m := &Module{warning: warning}
+	var err error
+	r.during(Compiling, func() {
+		err = textError(C.vm_module_compile(e.c, (*C.uint8_t)(&wasm[0]), C.size_t(len(wasm)), &m.c))
+	})
+	return m, err
+}
+
+func checkHash(wasm []byte, hash string) error {
+	if len(wasm) == 0 {
+		return errors.New("module is empty")
+	}
+	if got := sha256.Sum256(wasm); hex.EncodeToString(got[:]) != hash {
+		return fmt.Errorf("sha256 is %x, expected %s", got, hash)
+	}
+	return nil
+}

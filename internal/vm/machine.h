@@ -1,0 +1,74 @@
+/*
+ * The engine, its modules and the threads that instances run on. Go holds opaque pointers to these; the only
+ * functions that C calls in Go are vmBegin, vmSyscall, vmDetach and vmEnd (host.go).
+ */
+#ifndef MACHINE_H
+#define MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lane.h"
+#include "wasmtime_abi.h"
+
+struct vm_engine;
+struct vm_module;
+struct vm_instance;
+
+/*
+ * vm_engine_new returns NULL if out of memory. stack is the size in bytes of an instance's thread stack, of which
+ * the last HOST_STACK bytes are kept for host calls; both are multiples of the page size.
+ */
+enum { HOST_STACK = 2 << 20 };
+struct vm_engine *vm_engine_new(size_t stack, uint64_t guard);
+
+/* vm_engine_wait blocks until no thread of the engine is left. */
+void vm_engine_wait(struct vm_engine *);
+
+/* vm_engine_free needs vm_engine_wait first, and every module freed. */
+void vm_engine_free(struct vm_engine *);
+
+/*
+ * The functions that return char * return NULL on success, else an error text for the caller to free.
+ *
+ * vm_compile compiles wasm; the artefact goes to *artefact, to be freed with wasm_byte_vec_delete.
+ * vm_module_new makes a module of a file that holds an artefact (and perhaps more behind it).
+ * vm_module_compile makes a module without a file.
+ */
+char *vm_compile(struct vm_engine *, const uint8_t *wasm, size_t len, wasm_byte_vec_t *artefact);
+char *vm_module_new(struct vm_engine *, const char *path, struct vm_module **);
+char *vm_module_compile(struct vm_engine *, const uint8_t *wasm, size_t len, struct vm_module **);
+void vm_module_free(struct vm_module *);
+
+/* vm_module_image returns the range of memory that holds the module's artefact, an ELF image. */
+void vm_module_image(const struct vm_module *, void **start, void **end);
+
+/*
+ * vm_start makes a thread and on it an instance of the module. slot is what the Go functions are called with; *out
+ * may be used until vmEnd returns. 0 or an errno.
+ */
+int vm_start(struct vm_module *, uint32_t slot, struct vm_instance **out);
+
+/* Why an instance ended; vmEnd gets one of these. */
+enum vm_end {
+	VM_END_RETURNED,       /* _start returned */
+	VM_END_DONE,           /* Go said so: a system call was the last, or a host function panicked */
+	VM_END_STACK_OVERFLOW, /* no text: that of a deep stack is huge */
+	VM_END_TRAP,           /* code and text */
+	VM_END_ERROR,          /* an error that is no trap, e.g. an uncaught exception; text */
+	VM_END_NOT_STARTED,    /* no instance could be made; text. Begin was not called */
+	VM_END_KILLED,         /* vm_kill */
+};
+
+/* vm_set_trap_site tells where in the module's image a trapping instruction is; see kill_linux.c. */
+void vm_set_trap_site(struct vm_module *, uintptr_t text_start, uintptr_t text_end, uintptr_t site);
+
+/*
+ * vm_kill ends an instance that runs guest code without making calls: 0 if the request was sent, ENOTSUP if this
+ * host or module cannot. An instance that is in a host function does not notice; the caller repeats the
+ * request until vmEnd.
+ */
+int vm_kill(struct vm_instance *);
+
+#endif /* MACHINE_H */

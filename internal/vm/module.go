@@ -1,0 +1,65 @@
+//go:build cgo
+
+package vm
+
+// #include "machine.h"
+import "C"
+
+import (
+	"fmt"
+	"sync"
+	"syscall"
+
+	"nself.org/embeddedpg/internal/kernel"
+)
+
+// Module is a compiled program. It implements kernel.Module, is safe for concurrent use, and lives as long as its
+// Engine.
+type Module struct {
+	name    string
+	engine  *Engine
+	c       *C.struct_vm_module
+	warning error
+
+	mu struct {
+		sync.Mutex
+		running map[kernel.Host]*instance
+	}
+}
+
+var _ kernel.Module = (*Module)(nil)
+
+// Name returns the name that the module was loaded with.
+func (m *Module) Name() string { return m.name }
+
+// Warning returns why the compiled module is not kept on disk, so that the next start will compile again; nil if
+// it is kept, or was not meant to be.
+func (m *Module) Warning() error { return m.warning }
+
+// Start implements kernel.Module. An error means that h will not be called at all.
+func (m *Module) Start(h kernel.Host) error {
+	if err := m.engine.use(); err != nil {
+		return err
+	}
+	defer m.engine.users.Done()
+	in := &instance{host: h, module: m}
+	slot, err := register(in)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if errno := C.vm_start(m.c, C.uint32_t(slot), &in.c); errno != 0 {
+		unregister(slot)
+		return fmt.Errorf("vm: start a thread for %s: %w", m.name, syscall.Errno(errno))
+	}
+	m.mu.running[h] = in
+	return nil
+}
+
+// forget is called when the instance's thread is about to leave.
+func (m *Module) forget(in *instance) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.mu.running, in.host)
+}

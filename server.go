@@ -1,0 +1,113 @@
+package embeddedpg
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync"
+
+	"nself.org/embeddedpg/internal/cluster"
+	"nself.org/embeddedpg/internal/engine"
+	"nself.org/embeddedpg/internal/front"
+)
+
+// Server is a running PostgreSQL server. Its methods are safe for concurrent use.
+type Server struct {
+	cfg     Config // complete
+	engine  *engine.Engine
+	cluster *cluster.Cluster
+	front   *front.Front
+	pm      *cluster.Postmaster
+	temp    []string // directories to remove
+
+	watch sync.WaitGroup // the goroutine that follows the server's end
+	once  sync.Once      // of Close
+	err   error          // what Close returns
+
+	mu struct {
+		sync.Mutex
+		closing bool
+	}
+}
+
+// Dial connects within the program, as superuser without a password, by the PostgreSQL protocol that
+// every driver speaks. The user and database are the startup packet's, so the connection can be any
+// role's. It does not block. The connection ends with Close.
+//
+// With pgx: config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return server.Dial(ctx) }.
+func (s *Server) Dial(ctx context.Context) (net.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	closing := s.mu.closing
+	s.mu.Unlock()
+	if closing {
+		return nil, ErrClosed
+	}
+	return front.Dial(s.pm.Push)
+}
+
+// Addr returns the TCP address that the server listens on; nil without Config.Listen.
+func (s *Server) Addr() net.Addr { return s.front.Addr() }
+
+// DataDir returns the absolute path of the data directory.
+func (s *Server) DataDir() string { return s.cluster.Dir() }
+
+// SocketDir returns the absolute path of the Unix socket's directory: libpq's "host".
+func (s *Server) SocketDir() string { return s.cfg.SocketDir }
+
+// Wait blocks until the server has ended. It returns nil after Close, else why the server ended by
+// itself. Close is needed in both cases.
+func (s *Server) Wait() error {
+	<-s.pm.Done()
+	s.mu.Lock()
+	closing := s.mu.closing
+	s.mu.Unlock()
+	if closing {
+		return nil
+	}
+	if err := s.pm.Err(); err != nil {
+		return err
+	}
+	return errors.New("embeddedpg: the server was shut down from inside")
+}
+
+// Close shuts the server down: no new connections, the present ones are ended, a checkpoint is written.
+// It returns when every process has ended and everything is released, also what Start made of temporary
+// directories. If the checkpoint takes longer than Config.ShutdownTimeout, Close ends the server as a
+// crash would and says so; nothing committed is lost. A second Close waits for the first and returns
+// the same.
+func (s *Server) Close() error {
+	s.once.Do(func() {
+		s.mu.Lock()
+		s.mu.closing = true
+		s.mu.Unlock()
+		s.err = s.close()
+	})
+	return s.err
+}
+
+func (s *Server) close() error {
+	var errs []error
+	if s.front != nil {
+		errs = append(errs, s.front.Close())
+	}
+	if s.pm != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
+		errs = append(errs, s.pm.Stop(ctx))
+		cancel()
+	}
+	s.watch.Wait()
+	if s.engine != nil {
+		errs = append(errs, s.engine.Close())
+	}
+	if s.cluster != nil {
+		errs = append(errs, s.cluster.Close())
+	}
+	for _, dir := range s.temp {
+		errs = append(errs, os.RemoveAll(dir))
+	}
+	return errors.Join(errs...)
+}

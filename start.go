@@ -1,0 +1,118 @@
+package embeddedpg
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+
+	"nself.org/embeddedpg/internal/cluster"
+	"nself.org/embeddedpg/internal/engine"
+	"nself.org/embeddedpg/internal/front"
+)
+
+// Start starts a server and returns when it accepts connections. It makes a new cluster where there is
+// none yet. If ctx ends before, Start stops what it began and returns ctx's error; once it has returned,
+// ctx has no effect. What a person can put right comes as an *Error.
+//
+// The first Start on a machine compiles the server, which takes some seconds; see Config.Progress.
+func Start(ctx context.Context, config Config) (*Server, error) {
+	cfg, err := config.complete()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg}
+	if err := s.start(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// start does the cheap checks first, so that a wrong address or directory is told before anything is
+// compiled or created.
+func (s *Server) start(ctx context.Context) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	temporary := s.cfg.DataDir == ""
+	if err := s.makeTemp(); err != nil {
+		return err
+	}
+	if s.cluster, err = cluster.Open(s.cfg.DataDir); err != nil {
+		return err
+	}
+	s.front, err = front.Listen(front.Config{
+		SocketDir: s.cfg.SocketDir, SocketMode: s.cfg.SocketMode, Port: s.cfg.Port, TCP: s.cfg.Listen,
+	})
+	if err != nil {
+		return err
+	}
+	create := s.cluster.Empty()
+	s.engine, err = engine.Load(ctx, engine.Options{
+		CacheDir: s.cfg.CacheDir,
+		Tools:    create,
+		Log:      s.cfg.Log,
+		Compile:  func(d time.Duration) { s.cfg.Progress(Progress{StageCompile, d}) },
+	})
+	if err != nil {
+		return err
+	}
+	programs := cluster.Programs{Program: s.engine.Program, Image: s.engine.Image()}
+	if create {
+		s.cfg.Progress(Progress{Stage: StageCreate})
+		if s.cfg.Password == "" {
+			s.cfg.Password = newPassword()
+		}
+		err = s.cluster.Create(ctx, programs, cluster.CreateOptions{
+			Superuser: s.cfg.Superuser, Password: s.cfg.Password, Database: s.cfg.Database,
+			Volatile: temporary, Log: s.cfg.Log,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	s.cfg.Progress(Progress{Stage: StageStart})
+	run := cluster.RunOptions{Port: s.cfg.Port, Settings: s.cfg.Settings, Log: s.cfg.Log}
+	for _, m := range s.cfg.Mounts {
+		run.Mounts = append(run.Mounts, cluster.Mount(m))
+	}
+	if s.pm, err = s.cluster.Run(ctx, programs, run); err != nil {
+		return err
+	}
+	s.front.Serve(s.pm.Push)
+	s.watch.Go(func() {
+		<-s.pm.Done()
+		s.front.Close() // a server that ended by itself: clients are refused and do not hang
+	})
+	return nil
+}
+
+// makeTemp makes the temporary directories that the Config leaves to us.
+func (s *Server) makeTemp() error {
+	if s.cfg.DataDir == "" {
+		dir, err := os.MkdirTemp("", "embeddedpg-")
+		if err != nil {
+			return err
+		}
+		s.temp = append(s.temp, dir)
+		s.cfg.DataDir = filepath.Join(dir, "data")
+	}
+	if s.cfg.SocketDir == "" {
+		dir, err := os.MkdirTemp("", "embeddedpg-")
+		if err == nil && front.CheckSocketDir(dir, s.cfg.Port) != nil {
+			err = os.Remove(dir) // TMPDIR is too long a name for a socket
+			if err == nil {
+				dir, err = os.MkdirTemp("/tmp", "embeddedpg-")
+			}
+		}
+		if err != nil {
+			return err
+		}
+		s.temp = append(s.temp, dir)
+		s.cfg.SocketDir = dir
+	}
+	dir, err := filepath.Abs(s.cfg.SocketDir)
+	s.cfg.SocketDir = dir
+	return err
+}

@@ -1,0 +1,1 @@
+/* No debugger looks at registers here. */

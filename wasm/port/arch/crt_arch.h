@@ -1,0 +1,1 @@
+/* _start is C: see src/start.c. */

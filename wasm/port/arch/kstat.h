@@ -1,0 +1,1 @@
+/* stat is built on statx alone: there is no struct kstat. */
