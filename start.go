@@ -51,6 +51,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	create := s.cluster.Empty()
 	s.engine, err = engine.Load(ctx, engine.Options{
 		CacheDir: s.cfg.CacheDir,
+		Server:   true,
 		Tools:    create,
 		Log:      s.cfg.Log,
 		Compile:  func(d time.Duration) { s.cfg.Progress(Progress{StageCompile, d}) },

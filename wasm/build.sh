@@ -9,7 +9,7 @@ set -euo pipefail
 B=/build/${1:-image}
 host=$root$B
 rm -rf "$host"
-mkdir -p "$host/downloads"
+mkdir -p "$host"
 cp -r "$wasm" "$host/wasm"
 tar -C "$host" --transform 's,^musl-[^/]*,musl,' -xf "$(source_file musl)"
 tar -C "$host" --transform 's,^postgresql-[^/]*,postgresql,' -xf "$(source_file postgres)"
@@ -27,4 +27,10 @@ done
 
 [ $# = 0 ] || exit 0
 cp "$host"/out/{postgres.wasm,pgtools.wasm,share.zip,LICENSES.txt,image_gen.go} "$image/"
-"$wasm/lock-outputs.sh"
+new=$(mktemp)
+{
+	grep -v '^output ' "$wasm/wasm.lock"
+	cd "$image"
+	sha256sum postgres.wasm pgtools.wasm share.zip LICENSES.txt image_gen.go | awk '{ print "output", $2, $1 }'
+} >"$new"
+mv "$new" "$wasm/wasm.lock"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2016
 # Sourced by the other scripts: where things are, and reading wasm.lock.
 
 wasm=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -5,6 +5,7 @@
 set -euo pipefail
 B=$1
 export PATH=$B/wasm:$PATH TZ=UTC LC_ALL=C
+# shellcheck source=SCRIPTDIR/lists.sh
 . "$B/wasm/lists.sh"
 cd "$B/postgresql"
 stage=$B/stage

@@ -4,6 +4,7 @@
 set -euo pipefail
 B=$1
 export PATH=$B/wasm:$PATH
+# shellcheck source=SCRIPTDIR/lists.sh
 . "$B/wasm/lists.sh"
 cd "$B/postgresql"
 jobs=-j$(nproc)

@@ -46,8 +46,9 @@ type logReader struct {
 	mu struct {
 		sync.Mutex
 		last string // the last FATAL or PANIC
-		raw  string // the last text that does not come from the server's logging
 		hint string
+		note string // the last message before a FATAL: it says which setting is wrong
+		raw  string // the last text that does not come from the server's logging
 	}
 }
 
@@ -194,10 +195,12 @@ func (l *logReader) flush() {
 // remember keeps what may turn out to be why the server ended.
 func (l *logReader) remember(m *logMessage) {
 	if m.level < LevelFatal {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		if m.unmarked {
-			l.mu.Lock()
 			l.mu.raw = m.text
-			l.mu.Unlock()
+		} else {
+			l.mu.note = m.text
 		}
 		return
 	}
@@ -220,6 +223,9 @@ func (l *logReader) remember(m *logMessage) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.mu.last, l.mu.hint = m.text, hint
+	if strings.Contains(m.text, "contains errors") && l.mu.note != "" {
+		l.mu.last += ": " + l.mu.note
+	}
 	if detail != "" {
 		l.mu.last += ": " + detail
 	}

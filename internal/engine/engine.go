@@ -22,7 +22,8 @@ import (
 // Options are the choices of Load.
 type Options struct {
 	CacheDir string              // of compiled code; "": DefaultCacheDir
-	Tools    bool                // the client programs and initdb too
+	Server   bool                // load the server
+	Tools    bool                // load the client programs and initdb
 	Compile  func(time.Duration) // called several times a second while code is compiled, with the time taken so far
 	Log      slog.Handler        // warnings; nil: dropped
 }
@@ -31,7 +32,7 @@ type Options struct {
 type Engine struct {
 	vm       *vm.Engine
 	image    *vfs.Image
-	postgres *vm.Module
+	postgres *vm.Module // nil without Options.Server
 	tools    *vm.Module // nil without Options.Tools
 }
 
@@ -88,8 +89,10 @@ func load(ctx context.Context, o Options) (e *Engine, err error) {
 		}
 		return m, err
 	}
-	if e.postgres, err = module("postgres", image.Postgres(), image.PostgresSHA256); err != nil {
-		return e, err
+	if o.Server {
+		if e.postgres, err = module("postgres", image.Postgres(), image.PostgresSHA256); err != nil {
+			return e, err
+		}
 	}
 	if o.Tools {
 		e.tools, err = module("pgtools", image.Tools(), image.ToolsSHA256)
@@ -99,15 +102,15 @@ func load(ctx context.Context, o Options) (e *Engine, err error) {
 
 // Program returns the program at a guest path, nil if there is none. It is what kernel.Config wants.
 func (e *Engine) Program(name string) kernel.Module {
-	switch dir, base := path.Split(name); {
-	case path.Clean(dir) != binDir:
-		return nil
-	case base == "postgres":
-		return e.postgres
-	case e.tools == nil:
-		return nil
+	dir, base := path.Split(name)
+	m := e.tools
+	if base == "postgres" {
+		m = e.postgres
 	}
-	return e.tools
+	if m == nil || path.Clean(dir) != binDir {
+		return nil // not m: an interface with a nil pointer in it is not nil
+	}
+	return m
 }
 
 // Image returns the read-only files of the guest; its top folder is pgsql.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"unsafe"
 
 	"nself.org/embeddedpg/internal/vfs"
 )
@@ -26,6 +27,7 @@ type Kernel struct {
 	cfg  Config
 	wg   sync.WaitGroup // one per process not yet gone
 	lane uint32         // Lane.Off for new processes
+	post []byte         // memory of the host that holds the PostSlots
 
 	mu struct {
 		sync.Mutex
@@ -37,7 +39,7 @@ type Kernel struct {
 	}
 }
 
-// New returns a kernel without processes.
+// New returns a kernel without processes. It holds memory of the host until Close.
 func New(cfg Config) (*Kernel, error) {
 	if cfg.FS == nil || cfg.Program == nil {
 		return nil, errors.New("kernel: Config.FS and Config.Program are required")
@@ -54,7 +56,11 @@ func New(cfg Config) (*Kernel, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	k := &Kernel{cfg: cfg}
+	post, err := hostAlloc(PostSlots * int(unsafe.Sizeof(PostSlot{})))
+	if err != nil {
+		return nil, fmt.Errorf("allocate the table of processes: %w", err)
+	}
+	k := &Kernel{cfg: cfg, post: post}
 	if os.Getenv("EMBEDDEDPG_LANE") == "off" {
 		k.lane = 1
 	}
@@ -138,6 +144,10 @@ func (k *Kernel) Close() error {
 
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.post != nil {
+		hostFree(k.post)
+		k.post = nil
+	}
 	k.mu.shm.freeAll()
 	for path, l := range k.mu.listeners {
 		delete(k.mu.listeners, path)

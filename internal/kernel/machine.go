@@ -35,11 +35,24 @@ const LaneFDs = 1024
 type Lane struct {
 	Sig     uintptr // host address of the guest's signal words {pending, blocked}; 0 until registered: then all calls go to Go
 	Pid     int32
-	WakeFD  int32  // readable after a signal was posted while Waiting was WaitPoll
-	Waiting uint32 // what the process blocks on; see WaitNone
-	Off     uint32 // 1: every call goes to Go
+	WakeFD  int32   // readable after a signal was posted while Waiting was WaitPoll
+	Waiting uint32  // what the process blocks on; see WaitNone
+	Off     uint32  // 1: every call goes to Go
+	Table   uintptr // host address of the PostSlots, by process id
 	FD      [LaneFDs]LaneFD
 }
+
+// PostSlot is how processes post signals to each other without Go. A poster counts itself into Users before it looks
+// at Lane, and out when it has done. When a process ends, its Lane is cleared first, and then Users waited for to be
+// 0: so a lane exists as long as somebody posts to it.
+type PostSlot struct {
+	Users uint32
+	_     uint32
+	Lane  uintptr // *Lane, once its Sig is set; 0: Go posts
+}
+
+// PostSlots is the number of entries of Lane.Table. A process with a higher id is posted to by Go.
+const PostSlots = 65536
 
 // LaneFD describes a guest descriptor to the lane. Flags 0 means that Go serves it.
 type LaneFD struct {

@@ -168,6 +168,7 @@ func (p *Process) Begin(base unsafe.Pointer, lane *Lane) {
 	lane.Pid = int32(p.pid)
 	lane.WakeFD = int32(p.event.r)
 	lane.Off = p.k.lane
+	lane.Table = uintptr(unsafe.Pointer(&p.k.post[0]))
 	for fd := range p.fds {
 		p.showLane(fd)
 	}
@@ -175,6 +176,7 @@ func (p *Process) Begin(base unsafe.Pointer, lane *Lane) {
 
 // Detach implements Host: no signal is posted to the memory any more.
 func (p *Process) Detach() {
+	p.hidePost()
 	p.k.mu.Lock()
 	defer p.k.mu.Unlock()
 	p.words = nil

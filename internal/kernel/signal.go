@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"runtime"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -80,7 +81,34 @@ func (p *Process) sigreg(a *[6]int32) int32 {
 	p.early = 0
 	p.words = w
 	atomic.StoreUintptr(&p.lane.Sig, uintptr(unsafe.Pointer(w)))
+	p.showPost()
 	return 0
+}
+
+// slot returns the process's entry of the table by which C code posts signals, or nil if its id has none.
+func (p *Process) slot() *PostSlot {
+	if p.pid >= PostSlots {
+		return nil
+	}
+	return (*PostSlot)(unsafe.Pointer(&p.k.post[p.pid*int(unsafe.Sizeof(PostSlot{}))]))
+}
+
+func (p *Process) showPost() {
+	if s := p.slot(); s != nil && p.k.lane == 0 {
+		atomic.StoreUintptr(&s.Lane, uintptr(unsafe.Pointer(p.lane)))
+	}
+}
+
+// hidePost ends posting by C code and waits until nobody does any more.
+func (p *Process) hidePost() {
+	s := p.slot()
+	if s == nil {
+		return
+	}
+	atomic.StoreUintptr(&s.Lane, 0)
+	for atomic.LoadUint32(&s.Users) != 0 {
+		runtime.Gosched()
+	}
 }
 
 // exitsig (private call 5001): the default action of a signal ends the process.

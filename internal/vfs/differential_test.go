@@ -73,7 +73,7 @@ func randomCall(rnd *rand.Rand) (answer, string) {
 	}
 	data := strings.Repeat("x", rnd.IntN(6000))
 	off, which, whence := rnd.Int64N(20000)-100, rnd.IntN(1000), rnd.IntN(3)
-	mode, follow := uint32(rnd.IntN(0o1000))|0o600, rnd.IntN(2) == 0
+	mode, follow := uint32(rnd.IntN(0o1000))|0o700, rnd.IntN(2) == 0
 	file := func(files *[]vfs.File, use func(f vfs.File) string) string {
 		if len(*files) == 0 {
 			return "no file is open"

@@ -52,7 +52,8 @@ func (f *hostFile) Seek(off int64, whence int) (int64, error) {
 	if whence < 0 || whence >= len(hostWhence) {
 		return 0, syscall.EINVAL
 	}
-	return unix.Seek(f.Fd(), off, hostWhence[whence])
+	at, err := unix.Seek(f.Fd(), off, hostWhence[whence])
+	return max(at, 0), err
 }
 
 func (f *hostFile) Truncate(size int64) error {

@@ -105,12 +105,12 @@ func (m *Mem) open(name string, flag int, perm uint32) (*memFile, error) {
 		}
 	case exclusive:
 		return nil, syscall.EEXIST
+	case !n.isDir() && flag&O_DIRECTORY != 0:
+		return nil, syscall.ENOTDIR
 	case n.isLink():
 		return nil, syscall.ELOOP
 	case n.isDir() && (writes(flag) || flag&O_CREAT != 0):
 		return nil, syscall.EISDIR
-	case !n.isDir() && flag&O_DIRECTORY != 0:
-		return nil, syscall.ENOTDIR
 	case flag&O_TRUNC != 0:
 		m.truncateLocked(n, 0)
 	}

@@ -81,9 +81,8 @@ func TestCache(t *testing.T) {
 	if st, err := os.Stat(c.entry(t)); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("file: %v %v", st.Mode(), err)
 	}
-	other := newCached(t)
-	other.dir = c.dir
-	other.wasm = append(other.wasm, 0, 2, 1, 'x') // a custom section: another hash
+	other := &cached{engine: c.engine, dir: c.dir}
+	other.wasm = append(append(other.wasm, c.wasm...), 0, 2, 1, 'x') // a custom section: another hash
 	other.must(t, true)
 	other.must(t, false)
 	c.must(t, false)

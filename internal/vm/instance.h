@@ -21,8 +21,8 @@ struct vm_module {
 	struct vm_engine *engine;
 	wasmtime_module_t *module;
 	wasmtime_instance_pre_t *pre;
-	uintptr_t text_start, text_end; /* of the machine code; 0 if unknown */
-	uintptr_t trap_site;            /* a trapping instruction in it; 0 if none is known */
+	uintptr_t text_start, text_end; /* of the guest's functions; 0 until a kill needs it */
+	uintptr_t trap_site;            /* a trapping instruction among them; 0: none is known */
 };
 
 /* One instance and its thread. It lies in the same mapping as the thread's stack. */
@@ -34,12 +34,17 @@ struct vm_instance {
 	wasmtime_memory_t export;
 	uintptr_t stack_top;
 	uint32_t slot;
-	uint32_t killed; /* 1: traps at the next chance */
-	bool done;       /* Go said that the last call was the last */
-	pthread_t thread;
+	uint32_t calling; /* 1: in a system call */
+	uint32_t killed;  /* 1: traps when its call returns, or at the next signal */
+	bool done;        /* Go said that the last call was the last */
+	pthread_t thread; /* set when vm_start returns; nobody needs it before */
 	void *mapping;
 	size_t mapped;
 };
+
+#ifdef __linux__
+#define VM_KILL_SIGNAL (SIGRTMAX - 1) /* see kill_linux.c */
+#endif
 
 /* vm_self is the instance whose thread this is. */
 extern __thread struct vm_instance *vm_self;

@@ -7,8 +7,7 @@
  *
  * struct lane mirrors kernel.Lane; layout.go compares sizes and offsets at compile time.
  *
- * The agreement between whoever posts a signal (Go code in package kernel, perhaps C code here one day) and the
- * waiter (this file, and package kernel's own waits), all accesses sequentially consistent:
+ * The agreement between whoever posts a signal (Go code in package kernel, or kill here) and the waiter (this file, and package kernel's own waits), all accesses sequentially consistent:
  *
  *   waiter: store WAIT_POLL or WAIT_FUTEX to lane.waiting; look at the pending word; if a signal is deliverable
  *           do not block; else block on the object and on
@@ -34,12 +33,26 @@ struct lane_fd {
 	uint32_t flags;
 };
 
+/*
+ * One entry a process id of the kernel's table by which processes post signals to each other. A poster counts
+ * itself in before it looks at lane, and out when it has done; the kernel, when a process ends, first clears lane
+ * and then waits until users is 0. So the lane and the memory behind it are there as long as somebody posts.
+ */
+enum { POST_SLOTS = 65536 };
+
+struct post_slot {
+	uint32_t users;
+	uint32_t unused;
+	struct lane *lane; /* NULL: ask Go */
+};
+
 struct lane {
 	uintptr_t sig; /* host address of the guest's words {pending, blocked}; 0: serve nothing */
 	int32_t pid;
 	int32_t wake_fd;
 	uint32_t waiting;
 	uint32_t off; /* 1: serve nothing */
+	struct post_slot *table; /* POST_SLOTS entries, by process id */
 	struct lane_fd fd[LANE_FDS];
 };
 
@@ -64,6 +77,10 @@ enum {
 	LANE_AT_WAKE_FD = offsetof(struct lane, wake_fd),
 	LANE_AT_WAITING = offsetof(struct lane, waiting),
 	LANE_AT_OFF = offsetof(struct lane, off),
+	LANE_AT_TABLE = offsetof(struct lane, table),
+	POST_SLOT_SIZE = sizeof(struct post_slot),
+	POST_SLOT_AT_USERS = offsetof(struct post_slot, users),
+	POST_SLOT_AT_LANE = offsetof(struct post_slot, lane),
 	LANE_AT_FD = offsetof(struct lane, fd),
 	LANE_FD_AT_HOST = offsetof(struct lane_fd, host),
 	LANE_FD_AT_FLAGS = offsetof(struct lane_fd, flags),

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -35,6 +36,7 @@ enum {
 	G_fsync = 82,
 	G_fdatasync = 83,
 	G_sync_file_range = 84,
+	G_kill = 129,
 	G_getpid = 172,
 	G_sendto = 206,
 	G_recvfrom = 207,
@@ -554,6 +556,37 @@ static int32_t futex64(struct lane *l, struct guest_memory *m, const int32_t *a)
 	return r;
 }
 
+/*
+ * post serves kill of one other process by a signal that is none of the kernel's own business: PostgreSQL wakes
+ * latches with SIGURG and sends SIGUSR1 for the rest.
+ */
+static int32_t post(struct lane *l, int32_t pid, int32_t sig)
+{
+	if (pid <= 0 || pid >= POST_SLOTS || sig < 1 || sig > 31 || sig == SIGKILL || l->table == NULL)
+		return ASK;
+	struct post_slot *slot = &l->table[pid];
+	int32_t r = ASK;
+	__atomic_add_fetch(&slot->users, 1, __ATOMIC_SEQ_CST);
+	struct lane *to = __atomic_load_n(&slot->lane, __ATOMIC_SEQ_CST);
+	if (to != NULL) {
+		uint32_t *pending = (uint32_t *)to->sig;
+		__atomic_or_fetch(pending, 1u << (sig - 1), __ATOMIC_SEQ_CST);
+		switch (__atomic_load_n(&to->waiting, __ATOMIC_SEQ_CST)) {
+		case WAIT_POLL: {
+			static const uint64_t one = 1;
+			sys3(SYS_write, to->wake_fd, (long)&one, sizeof one);
+			break;
+		}
+		case WAIT_FUTEX:
+			sys3(SYS_futex, (long)pending, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX);
+			break;
+		}
+		r = 0;
+	}
+	__atomic_sub_fetch(&slot->users, 1, __ATOMIC_SEQ_CST);
+	return r;
+}
+
 bool lane_serve(struct lane *l, struct guest_memory *m, int32_t nr, const int32_t a[6], int32_t *ret)
 {
 	int32_t r;
@@ -605,6 +638,9 @@ bool lane_serve(struct lane *l, struct guest_memory *m, int32_t nr, const int32_
 		break;
 	case G_fadvise64:
 		r = file_call(l, a[0], SYS_fadvise64, i64(a[1], a[2]), i64(a[3], a[4]), a[5]);
+		break;
+	case G_kill:
+		r = post(l, a[0], a[1]);
 		break;
 	case G_getpid:
 		r = l->pid;

@@ -25,6 +25,12 @@ var (
 	_ = [1]struct{}{}[C.LANE_FD_AT_HOST-unsafe.Offsetof(kernel.LaneFD{}.Host)]
 	_ = [1]struct{}{}[C.LANE_FD_AT_FLAGS-unsafe.Offsetof(kernel.LaneFD{}.Flags)]
 
+	_ = [1]struct{}{}[C.LANE_AT_TABLE-unsafe.Offsetof(kernel.Lane{}.Table)]
+	_ = [1]struct{}{}[C.POST_SLOT_SIZE-unsafe.Sizeof(kernel.PostSlot{})]
+	_ = [1]struct{}{}[C.POST_SLOT_AT_USERS-unsafe.Offsetof(kernel.PostSlot{}.Users)]
+	_ = [1]struct{}{}[C.POST_SLOT_AT_LANE-unsafe.Offsetof(kernel.PostSlot{}.Lane)]
+
+	_ = [1]struct{}{}[C.POST_SLOTS-kernel.PostSlots]
 	_ = [1]struct{}{}[C.LANE_FDS-kernel.LaneFDs]
 	_ = [1]struct{}{}[C.WAIT_NONE-kernel.WaitNone]
 	_ = [1]struct{}{}[C.WAIT_POLL-kernel.WaitPoll]

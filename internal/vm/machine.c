@@ -62,16 +62,18 @@ static wasm_trap_t *call_syscall(void *env, wasmtime_caller_t *caller, wasmtime_
 	int64_t r;
 
 	(void)env, (void)caller, (void)n;
+	__atomic_store_n(&i->calling, 1, __ATOMIC_RELAXED);
+	if (!lane_serve(&i->lane, &i->memory, v[0].i32, a, &v[0].i32)) {
+		r = vmSyscall(i->slot, memory_grown(&i->memory), v[0].i32, a);
+		if (r > INT32_MAX) {
+			i->done = true;
+			return wasmtime_trap_new("done", 4);
+		}
+		v[0].i32 = (int32_t)r;
+	}
+	__atomic_store_n(&i->calling, 0, __ATOMIC_RELAXED);
 	if (__builtin_expect(__atomic_load_n(&i->killed, __ATOMIC_RELAXED), 0))
 		return wasmtime_trap_new("killed", 6);
-	if (lane_serve(&i->lane, &i->memory, v[0].i32, a, &v[0].i32))
-		return NULL;
-	r = vmSyscall(i->slot, memory_grown(&i->memory), v[0].i32, a);
-	if (r > INT32_MAX) {
-		i->done = true;
-		return wasmtime_trap_new("done", 4);
-	}
-	v[0].i32 = (int32_t)r;
 	return NULL;
 }
 
@@ -345,7 +347,6 @@ static void *run(void *arg)
 	char *text = NULL;
 
 	vm_self = i;
-	i->thread = pthread_self();
 	i->stack_top = (uintptr_t)__builtin_frame_address(0);
 	stack_t alternate = {.ss_sp = (char *)i->mapping + GUARD + i->module->engine->stack, .ss_size = SIGNAL_STACK};
 	sigaltstack(&alternate, NULL);
@@ -370,7 +371,6 @@ int vm_start(struct vm_module *m, uint32_t slot, struct vm_instance **out)
 	size_t head = (sizeof(struct vm_instance) + GUARD - 1) / GUARD * GUARD;
 	size_t mapped = GUARD + e->stack + SIGNAL_STACK + head;
 	pthread_attr_t attr;
-	pthread_t thread;
 	sigset_t all, old;
 
 	/* Low to high: guard, stack, signal stack, instance. */
@@ -403,7 +403,7 @@ int vm_start(struct vm_module *m, uint32_t slot, struct vm_instance **out)
 	int error = pthread_attr_setstack(&attr, mapping + GUARD, e->stack);
 	*out = i;
 	if (error == 0)
-		error = pthread_create(&thread, &attr, run, i);
+		error = pthread_create(&i->thread, &attr, run, i);
 	pthread_attr_destroy(&attr);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (error != 0) {

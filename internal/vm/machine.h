@@ -61,14 +61,16 @@ enum vm_end {
 	VM_END_KILLED,         /* vm_kill */
 };
 
-/* vm_set_trap_site tells where in the module's image a trapping instruction is; see kill_linux.c. */
-void vm_set_trap_site(struct vm_module *, uintptr_t text_start, uintptr_t text_end, uintptr_t site);
-
 /*
- * vm_kill ends an instance that runs guest code without making calls: 0 if the request was sent, ENOTSUP if this
- * host or module cannot. An instance that is in a host function does not notice; the caller repeats the
- * request until vmEnd.
+ * vm_kill ends an instance that runs guest code without making calls. ENOTSUP: this host or module cannot. EAGAIN: it is
+ * in a system call, and will end when that returns. 0: the request was sent, but may have come at a moment when it
+ * could not be heeded. The caller repeats the request until vmEnd. vm_kill_prepare comes first, in the same lock.
+ *
+ * vm_set_trap_site must have told before where the module's machine code is, without trampolines, and a trapping
+ * instruction in it.
  */
+int vm_kill_prepare(void);
 int vm_kill(struct vm_instance *);
+void vm_set_trap_site(struct vm_module *, uintptr_t text_start, uintptr_t text_end, uintptr_t site);
 
 #endif /* MACHINE_H */

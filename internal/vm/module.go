@@ -23,7 +23,8 @@ type Module struct {
 
 	mu struct {
 		sync.Mutex
-		running map[kernel.Host]*instance
+		running  map[kernel.Host]*instance
+		trapSite bool // C knows where to send a killed instance
 	}
 }
 

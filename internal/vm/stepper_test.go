@@ -75,7 +75,15 @@ func newStepper(t testing.TB, begin func(s *stepper)) *stepper {
 	start(t, load(t, newEngine(t), stepping), s.host)
 	<-ready
 	t.Cleanup(func() {
-		s.request <- request{end: true}
+		for ending := true; ending; {
+			select {
+			case s.request <- request{end: true}:
+				ending = false
+			case <-s.result: // of a call that the test gave up
+			case <-time.After(10 * time.Second):
+				t.Fatal("the instance is stuck")
+			}
+		}
 		if err := s.wait(t); err != nil {
 			t.Error(err)
 		}

@@ -37,7 +37,6 @@ var settings = map[string]string{
 	"max_connections":      "100",
 	"max_wal_size":         "4GB",
 	"checkpoint_timeout":   "30min",
-	"huge_pages":           "off",
 	"autovacuum":           "off",
 	"log_min_messages":     "fatal",
 	"fsync":                "on",

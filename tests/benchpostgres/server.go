@@ -112,7 +112,7 @@ func startNative(ctx context.Context, root, work string) (*nativeServer, error) 
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("native initdb: %w\n%s", err, out)
 	}
-	args := append(user, bin+"postgres", "-D", data, "-c", "listen_addresses=", "-c", "unix_socket_directories="+sockets)
+	args := append(user, bin+"postgres", "-D", data, "-c", "listen_addresses=", "-c", "huge_pages=off", "-c", "unix_socket_directories="+sockets)
 	for k, v := range settings {
 		args = append(args, "-c", k+"="+v)
 	}

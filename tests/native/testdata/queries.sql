@@ -3,7 +3,7 @@ SELECT count(*), md5(string_agg(id::text, ',' ORDER BY id)) FROM everything WHER
 SELECT count(*), md5(string_agg(id::text, ',' ORDER BY id)) FROM everything WHERE tv @@ to_tsquery('english', 'fox & 42')
 SELECT count(*) FROM everything WHERE t LIKE '%c4ca42%'
 SELECT md5(string_agg(t, ',' ORDER BY t, id)) FROM everything
-SELECT md5(string_agg(t, ',' ORDER BY t COLLATE "C.UTF-8" DESC, id)) FROM everything
+SELECT md5(string_agg(t, ',' ORDER BY t COLLATE "pg_c_utf8" DESC, id)) FROM everything
 SELECT count(*), sum(i8) FROM everything WHERE i8 BETWEEN 1000000000 AND 30000000000000
 SELECT count(*) FROM everything WHERE p <@ box '(10,10),(40,40)'
 SELECT id FROM everything WHERE p IS NOT NULL ORDER BY p <-> point '(33,44)', id LIMIT 20

@@ -1,0 +1,57 @@
+# make try             build nself, start a database, show a query's result, stop it
+# make test            everything that CI checks: about 20 minutes on 2 cores, needs root on Debian
+# make test-short      the tests that need neither root, network nor native PostgreSQL: under a minute
+# make check-postgres  PostgreSQL's own regression and isolation suites against our server
+# make check-native    data directories moved between our server and native PostgreSQL 18
+# make bench           pgbench, ours and native PostgreSQL 18 in turn
+# make crash           50 kills of a server under load (KILLS=n)
+# make wasm            build internal/image anew from wasm/wasm.lock
+
+SHELL := /bin/bash
+KILLS ?= 50
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# What has no cgo must compile everywhere; these packages are the others.
+PORTABLE := ./internal/kernel ./internal/vfs
+
+.PHONY: try test test-short lint check-postgres check-native bench crash wasm clean
+
+nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') internal/image/postgres.wasm
+	go build -o nself ./cmd/nself
+
+try:
+	@tests/try.sh
+
+test: lint
+	wasm/check.sh
+	go test -race -timeout 40m ./...
+	tests/suites.sh all
+
+test-short:
+	go test -short ./...
+
+lint:
+	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	for target in darwin/arm64 darwin/amd64 linux/arm64; do \
+		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go vet $(PORTABLE) || exit 1; done
+
+check-postgres:
+	tests/suites.sh postgres
+
+check-native:
+	tests/suites.sh native
+
+bench:
+	tests/suites.sh bench
+
+crash:
+	go test ./tests/crash -count=1 -v -timeout 30m -kills $(KILLS)
+
+wasm:
+	wasm/root.sh
+	wasm/fetch.sh
+	wasm/build.sh
+
+clean:
+	rm -f nself

@@ -1,0 +1,102 @@
+package supervisor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// client returns an HTTP client whose every connection is to the control socket.
+func client(s State) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", s.Control)
+		},
+	}}
+}
+
+func request(ctx context.Context, s State, method, path string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, method, "http://supervisor"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return client(s).Do(r)
+}
+
+// Find returns the state of the runtime directory's supervisor: its own word if it lives, else Stopped,
+// or Crashed with what it last wrote.
+func Find(ctx context.Context, p Paths) (State, error) {
+	alive, err := p.locked()
+	if err != nil {
+		return State{}, fmt.Errorf("look for the supervisor of %s: %w", p.Runtime, err)
+	}
+	s, known := p.readState()
+	switch {
+	case !alive && !known:
+		return State{Phase: Stopped}, nil
+	case !alive:
+		s.Phase = Crashed
+		return s, nil
+	case !known:
+		return State{Phase: Starting}, nil // it has the lock, and has not come further
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	resp, err := request(ctx, s, http.MethodGet, "/status")
+	if err != nil {
+		return s, nil // it listens a moment after it wrote the state, and no more a moment before its end
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
+		return s, fmt.Errorf("ask the supervisor: %w", err)
+	}
+	return s, nil
+}
+
+// poll is how often Stop looks whether the process is gone.
+const poll = 10 * time.Millisecond
+
+// Stop asks the supervisor to stop the database, and returns when both have ended. It reports false if
+// there was none.
+func Stop(ctx context.Context, p Paths) (bool, error) {
+	asked := false
+	var answer error
+	for {
+		alive, err := p.locked()
+		if err != nil {
+			return asked, err
+		}
+		if !alive {
+			return asked, answer
+		}
+		if s, known := p.readState(); known && !asked {
+			resp, err := request(ctx, s, http.MethodPost, "/stop")
+			if err == nil {
+				asked = true
+				answer = stopAnswer(resp)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return asked, ctx.Err()
+		case <-time.After(poll):
+		}
+	}
+}
+
+func stopAnswer(resp *http.Response) error {
+	defer resp.Body.Close()
+	if resp.StatusCode < 300 {
+		return nil
+	}
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	return errors.Join(errors.New(strings.TrimSpace(string(b))), err)
+}

@@ -1,0 +1,136 @@
+package supervisor
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"nself.org/embeddedpg/internal/fault"
+)
+
+// Paths are the files of one runtime directory.
+type Paths struct {
+	Runtime string // absolute, without symbolic links
+}
+
+// NewPaths makes the runtime directory, mode 0700, if make is set, and returns its paths. Without make
+// the directory need not exist.
+func NewPaths(runtime string, make bool) (Paths, error) {
+	abs, err := filepath.Abs(runtime)
+	if err != nil {
+		return Paths{}, err
+	}
+	if make {
+		if err := os.MkdirAll(abs, 0o700); err != nil {
+			return Paths{}, &fault.Error{Op: "make the runtime directory", Path: abs, Err: err, Hint: "set NSELF_RUNTIME_DIR to a directory that this user can write"}
+		}
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = real
+	}
+	return Paths{abs}, nil
+}
+
+// Data is the data directory.
+func (p Paths) Data() string { return filepath.Join(p.Runtime, "pgdata") }
+
+// Log is the supervisor's and the server's log.
+func (p Paths) Log() string { return filepath.Join(p.Runtime, "postgres.log") }
+
+// The documented names of the socket.
+func (p Paths) links() []string {
+	return []string{filepath.Join(p.Runtime, "pglite.sock"), filepath.Join(p.Runtime, "pglite.sock.bridge")}
+}
+
+// Socket is the first of the socket's documented names.
+func (p Paths) Socket() string { return p.links()[0] }
+
+func (p Paths) state() string    { return filepath.Join(p.Runtime, "state.json") }
+func (p Paths) lock() string     { return filepath.Join(p.Runtime, "supervisor.lock") }
+func (p Paths) password() string { return filepath.Join(p.Runtime, "password") }
+
+// shortDir makes the directory for sockets, whose paths must be short wherever the project is:
+// $XDG_RUNTIME_DIR/nself-<hash>, or /tmp/nself-<uid>/<hash>. It is this user's alone.
+func (p Paths) shortDir() (string, error) {
+	sum := sha256.Sum256([]byte(p.Runtime))
+	hash := hex.EncodeToString(sum[:4])
+	if base := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(base) && len(base) <= 40 && private(base) == nil {
+		dir := filepath.Join(base, "nself-"+hash)
+		return dir, makePrivate(dir)
+	}
+	base := fmt.Sprintf("/tmp/nself-%d", os.Geteuid())
+	if err := makePrivate(base); err != nil {
+		return "", err
+	}
+	dir := filepath.Join(base, hash)
+	return dir, makePrivate(dir)
+}
+
+// makePrivate makes a directory, or checks that the one there is private.
+func makePrivate(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		err = private(dir)
+	}
+	if err != nil {
+		return &fault.Error{
+			Op: "use the socket directory", Path: dir, Err: err,
+			Hint: "someone else may have put it there: remove it, or set XDG_RUNTIME_DIR to a directory of yours with mode 0700",
+		}
+	}
+	return nil
+}
+
+// private says why others could put something into the directory.
+func private(dir string) error {
+	st, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	switch sys := st.Sys().(*syscall.Stat_t); {
+	case !st.IsDir():
+		return errors.New("it is not a directory")
+	case sys.Uid != uint32(os.Geteuid()):
+		return fmt.Errorf("it belongs to user %d", sys.Uid)
+	case st.Mode().Perm()&0o077 != 0:
+		return fmt.Errorf("others have access to it (mode %#o)", st.Mode().Perm())
+	}
+	return nil
+}
+
+// link makes the documented names of the socket, relative so that they stay right where the directories
+// are mounted elsewhere together.
+func (p Paths) link(socket string) error {
+	target, err := filepath.Rel(p.Runtime, socket)
+	if err != nil {
+		return err
+	}
+	for _, name := range p.links() {
+		if st, err := os.Lstat(name); err == nil && st.Mode().Type() != fs.ModeSymlink && st.Mode().Type() != fs.ModeSocket {
+			return &fault.Error{Op: "link the socket", Path: name, Err: errors.New("a file has this name"), Hint: "move it away"}
+		}
+		next := name + ".new"
+		os.Remove(next)
+		if err := os.Symlink(target, next); err != nil {
+			return err
+		}
+		if err := os.Rename(next, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unlink removes the names again.
+func (p Paths) unlink() {
+	for _, name := range p.links() {
+		if st, err := os.Lstat(name); err == nil && st.Mode().Type() == fs.ModeSymlink {
+			os.Remove(name)
+		}
+	}
+}

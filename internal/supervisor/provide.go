@@ -1,0 +1,98 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/fault"
+)
+
+// provide makes an existing cluster what the configuration says: the database exists, and the password
+// is the superuser's. A new cluster is that already.
+func provide(ctx context.Context, db *embeddedpg.Server, s State, password string) error {
+	err := Ping(ctx, s, password)
+	var pe *pgconn.PgError
+	if err == nil || !errors.As(err, &pe) {
+		return err
+	}
+	const invalidPassword, invalidCatalogName, undefinedRole = "28P01", "3D000", "28000"
+	switch pe.Code {
+	case invalidPassword, invalidCatalogName:
+	default:
+		return err
+	}
+	c, err := inProcess(ctx, db, s.User)
+	if errors.As(err, &pe) && pe.Code == undefinedRole {
+		return &fault.Error{
+			Op: "use the role", Path: s.User, Err: errors.New("the cluster in the runtime directory has no such role"),
+			Hint: "set POSTGRES_USER to the role that the cluster was made with",
+		}
+	}
+	if err != nil {
+		return err
+	}
+	defer c.Close(ctx)
+	role, database := pgx.Identifier{s.User}.Sanitize(), pgx.Identifier{s.Database}.Sanitize()
+	// The statements hold the password: they must not be logged, not even when they fail.
+	sql := []string{
+		"SET log_statement = none", "SET log_min_duration_statement = -1", "SET log_min_error_statement = panic",
+		"ALTER ROLE " + role + " PASSWORD " + quoteLiteral(password),
+	}
+	var exists bool
+	if err := c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", s.Database).Scan(&exists); err != nil {
+		return err
+	}
+	if !exists {
+		sql = append(sql, "CREATE DATABASE "+database)
+	}
+	for _, q := range sql {
+		if _, err := c.Exec(ctx, q); err != nil {
+			return fmt.Errorf("set up role and database: %w", err)
+		}
+	}
+	return Ping(ctx, s, password)
+}
+
+// inProcess connects past the password check.
+func inProcess(ctx context.Context, db *embeddedpg.Server, user string) (*pgx.Conn, error) {
+	cfg, err := pgx.ParseConfig("sslmode=disable")
+	if err != nil {
+		return nil, err
+	}
+	cfg.Host, cfg.User, cfg.Database, cfg.Password = "in-process", user, "postgres", ""
+	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
+	cfg.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return db.Dial(ctx) }
+	return pgx.ConnectConfig(ctx, cfg)
+}
+
+// Ping runs a query by the route that clients take: the Unix socket, with the password.
+func Ping(ctx context.Context, s State, password string) error {
+	cfg, err := pgx.ParseConfig("sslmode=disable")
+	if err != nil {
+		return err
+	}
+	cfg.Host, cfg.Port, cfg.User, cfg.Password, cfg.Database = s.SocketDir, uint16(s.Port), s.User, password, s.Database
+	cfg.Fallbacks = nil
+	c, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer c.Close(ctx)
+	var one int
+	return c.QueryRow(ctx, "SELECT 1").Scan(&one)
+}
+
+// quoteLiteral quotes a string constant; standard_conforming_strings may be off.
+func quoteLiteral(s string) string {
+	s = strings.ReplaceAll(s, "'", "''")
+	if strings.Contains(s, `\`) {
+		return "E'" + strings.ReplaceAll(s, `\`, `\\`) + "'"
+	}
+	return "'" + s + "'"
+}

@@ -1,0 +1,119 @@
+package supervisor
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"nself.org/embeddedpg/internal/fault"
+)
+
+// State is what a supervisor tells of itself. It is kept in state.json, and answered by the control socket.
+type State struct {
+	PID       int       `json:"pid"`
+	Phase     Phase     `json:"phase"`
+	Version   string    `json:"version"`           // PostgreSQL's
+	Control   string    `json:"control"`           // path of the control socket
+	SocketDir string    `json:"socket_dir"`        // libpq's host
+	Port      int       `json:"port"`              // of the socket's name
+	User      string    `json:"user"`              // the superuser
+	Database  string    `json:"database"`          //
+	Started   time.Time `json:"started"`           // of this phase
+	Failure   string    `json:"failure,omitempty"` // why it ended, if by itself
+}
+
+// Phase is where a supervisor is in its life.
+type Phase string
+
+// The phases. Crashed is never told by a supervisor itself: Find finds it.
+const (
+	Starting Phase = "starting"
+	Ready    Phase = "ready"
+	Stopping Phase = "stopping"
+	Stopped  Phase = "stopped"
+	Crashed  Phase = "crashed"
+)
+
+// ErrRunning is returned where a supervisor has the runtime directory already.
+var ErrRunning = errors.New("it is running already")
+
+// writeFile replaces a file by one of mode 0600, whole or not at all.
+func writeFile(name string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
+func (p Paths) writeState(s State) error {
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(p.state(), append(b, '\n'))
+}
+
+// readState returns the state last written; false if there is none or it cannot be read.
+func (p Paths) readState() (s State, ok bool) {
+	b, err := os.ReadFile(p.state())
+	return s, err == nil && json.Unmarshal(b, &s) == nil
+}
+
+// holdLock takes the lock of the runtime directory. It is held until the file is closed, and by no
+// child: Go opens files so that they are not inherited.
+func (p Paths) holdLock() (*os.File, error) {
+	f, err := os.OpenFile(p.lock(), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, &fault.Error{Op: "lock the runtime directory", Path: p.Runtime, Err: err, Hint: "it must belong to this user"}
+	}
+	if err := flock(f, unix.LOCK_EX); err != nil {
+		f.Close()
+		if err == unix.EWOULDBLOCK {
+			return nil, &fault.Error{Op: "start the database of", Path: p.Runtime, Err: ErrRunning, Hint: "see nself status"}
+		}
+		return nil, fmt.Errorf("lock %s: %w", p.lock(), err)
+	}
+	return f, nil
+}
+
+// locked reports whether a supervisor lives.
+func (p Paths) locked() (bool, error) {
+	f, err := os.Open(p.lock())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	switch err := flock(f, unix.LOCK_SH); err {
+	case nil:
+		return false, nil
+	case unix.EWOULDBLOCK:
+		return true, nil
+	default:
+		return false, err
+	}
+}
+
+func flock(f *os.File, how int) error {
+	for {
+		if err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB); err != unix.EINTR {
+			return err
+		}
+	}
+}

@@ -1,0 +1,77 @@
+//go:build linux && (amd64 || arm64)
+
+/*
+ * Ending an instance that runs guest code without making calls.
+ *
+ * The thread gets a signal. If it interrupts a function of the guest, the handler moves the program counter to an
+ * instruction of the same module that traps; the engine then unwinds the instance as for any trap. If it
+ * interrupts anything else (a function of the engine such as memory.copy), nothing happens, and the sender tries
+ * again. So no lock is held and no host function is half done when the instance ends. An instance in a system
+ * call gets no signal; it looks at the flag when the call returns.
+ */
+#define _GNU_SOURCE
+#include "instance.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <ucontext.h>
+
+static struct sigaction before; /* what was installed for the signal */
+
+static uintptr_t get_pc(const ucontext_t *c)
+{
+#ifdef __x86_64__
+	return (uintptr_t)c->uc_mcontext.gregs[REG_RIP];
+#else
+	return (uintptr_t)c->uc_mcontext.pc;
+#endif
+}
+
+static void set_pc(ucontext_t *c, uintptr_t pc)
+{
+#ifdef __x86_64__
+	c->uc_mcontext.gregs[REG_RIP] = (greg_t)pc;
+#else
+	c->uc_mcontext.pc = pc;
+#endif
+}
+
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+	struct vm_instance *i = vm_self;
+
+	if (i != NULL && __atomic_load_n(&i->killed, __ATOMIC_SEQ_CST)) {
+		uintptr_t pc = get_pc(context);
+		if (pc >= i->module->text_start && pc < i->module->text_end)
+			set_pc(context, i->module->trap_site);
+	} else if (before.sa_flags & SA_SIGINFO) {
+		before.sa_sigaction(sig, info, context);
+	} else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
+		before.sa_handler(sig);
+	}
+}
+
+int vm_kill(struct vm_instance *i)
+{
+	if (i->module->trap_site == 0)
+		return ENOTSUP;
+	__atomic_store_n(&i->killed, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&i->calling, __ATOMIC_SEQ_CST))
+		return EAGAIN;
+	return pthread_kill(i->thread, VM_KILL_SIGNAL);
+}
+
+/* Go may have taken the signal since: os/signal's Notify without a list takes all. */
+int vm_kill_prepare(void)
+{
+	struct sigaction now, ours = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+
+	sigfillset(&ours.sa_mask);
+	if (sigaction(VM_KILL_SIGNAL, NULL, &now) != 0)
+		return errno;
+	if (now.sa_sigaction == on_signal)
+		return 0;
+	before = now;
+	return sigaction(VM_KILL_SIGNAL, &ours, NULL) != 0 ? errno : 0;
+}

@@ -1,0 +1,38 @@
+#!/bin/bash
+# Runs the suites that need native PostgreSQL 18 from Debian beside our server: postgres, native, bench or all (the
+# first two). Needs root, and the network the first time; what it fetches stays in the cache folder.
+set -euo pipefail
+top=$(cd "$(dirname "$0")/.." && pwd)
+. "$top/wasm/lib.sh"
+cd "$top"
+
+[ "$(id -u)" = 0 ] || die "needs root: it changes into a Debian root directory"
+command -v debootstrap >/dev/null || { apt-get update -qq && apt-get install -y -qq debootstrap; }
+"$wasm/root.sh"
+
+postgres() {
+	"$wasm/fetch.sh"
+	tarball=$(source_file postgres)
+	tree=$cache/suites/$(basename "$tarball")
+	if [ ! -e "$tree/.complete" ]; then
+		rm -rf "$tree"
+		mkdir -p "$tree"
+		tar -C "$tree" --strip-components=1 --wildcards -xf "$tarball" '*/src/test/regress' '*/src/test/isolation'
+		touch "$tree/.complete"
+	fi
+	go run ./tests/checkpostgres -root "$root" -source "$tree" -keep tests/out "$@"
+}
+
+native() {
+	EMBEDDEDPG_DEBIAN_ROOT=$root go test -count=1 -v -timeout 20m ./tests/native
+}
+
+suite=${1:?usage: suites.sh postgres|native|bench|all}
+shift
+case $suite in
+postgres) postgres "$@" ;;
+native) native ;;
+bench) go run ./tests/benchpostgres -root "$root" "$@" ;;
+all) native && postgres ;;
+*) die "no suite $suite" ;;
+esac
