@@ -62,6 +62,7 @@ func (s *Server) SocketDir() string { return s.cfg.SocketDir }
 // itself. Close is needed in both cases.
 func (s *Server) Wait() error {
 	<-s.pm.Done()
+	s.watch.Wait() // nobody can connect any more
 	s.mu.Lock()
 	closing := s.mu.closing
 	s.mu.Unlock()

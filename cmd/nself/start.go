@@ -88,9 +88,11 @@ func startBackground(ctx context.Context, o supervisor.Options, stdout, stderr i
 	progress := newProgress(stderr)
 	state, err := supervisor.Spawn(ctx, o, []string{self, superviseVerb}, progress.show)
 	progress.end()
-	if errors.Is(err, supervisor.ErrRunning) {
-		fmt.Fprintln(stdout, "PostgreSQL is being started by another command.")
-		return nil
+	if errors.Is(err, supervisor.ErrRunning) { // another command is starting it
+		var ok bool
+		if state, ok, err = supervisor.WaitReady(ctx, paths); err == nil && !ok {
+			err = fmt.Errorf("another start, of process %d, failed; its log is %s", state.PID, paths.Log())
+		}
 	}
 	if err != nil {
 		return err

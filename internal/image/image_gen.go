@@ -7,8 +7,8 @@ const Version = "18.6"
 
 // SHA-256 of the embedded files, as in wasm/wasm.lock.
 const (
-	PostgresSHA256 = "00baf41fed7b892383ca8b1d445f10122ec13d43e8426c332afd8fea1c1d4a22"
-	ToolsSHA256    = "cf91a5f5c98af80b54979dcab281fbc4b3362a5d2c5958823945ca89af8a2ec6"
+	PostgresSHA256 = "5d7fdc454e7e9072bebd6c8b042284056e6a336e1e401b0a411300f239118dab"
+	ToolsSHA256    = "6ecac198729754e2775701e9c78d145c3d3b1eb5ec45b4a6034f0c1a921b31d9"
 	ShareSHA256    = "4baa51f697137e7d8400efaa822cae1d1cbcae0b3f905d976fadd19212054e6f"
 )
 

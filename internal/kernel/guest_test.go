@@ -30,7 +30,11 @@ const (
 	heapBase = 0x6000_0000
 )
 
-type exited struct{}
+// What a program panics with: exited when a system call was its last, fault for what a trap is to an instance.
+type (
+	exited struct{}
+	fault  struct{ err error }
+)
 
 // Start implements kernel.Module.
 func (m module) Start(h kernel.Host) error {
@@ -42,12 +46,15 @@ func (m module) Start(h kernel.Host) error {
 		}
 		g := &guest{t: m.t, h: h, mem: mem, heap: heapBase, lane: new(kernel.Lane)}
 		h.Begin(unsafe.Pointer(&mem[0]), g.lane)
+		var end error
 		func() {
 			defer func() {
-				if r := recover(); r != nil {
-					if _, ok := r.(exited); !ok {
-						panic(r)
-					}
+				switch r := recover().(type) {
+				case nil, exited:
+				case fault:
+					end = r.err
+				default:
+					panic(r)
 				}
 			}()
 			g.sig = g.alloc(8)
@@ -57,7 +64,7 @@ func (m module) Start(h kernel.Host) error {
 		}()
 		h.Detach()
 		unix.Munmap(mem)
-		h.End(nil)
+		h.End(end)
 	}()
 	return nil
 }

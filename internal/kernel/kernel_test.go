@@ -1,6 +1,7 @@
 package kernel_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nself.org/embeddedpg/internal/kernel"
+	"nself.org/embeddedpg/internal/vfs"
 )
 
 const (
@@ -425,4 +427,45 @@ func countFDs(t *testing.T) int {
 		t.Skip("counting descriptors needs /dev/fd")
 	}
 	return len(list)
+}
+
+// killable is a module whose programs can be ended by force.
+type killable struct {
+	module
+	stop chan struct{}
+}
+
+func (m killable) Kill(kernel.Host) error {
+	close(m.stop)
+	return nil
+}
+
+// A process that makes no system calls any more is ended through the module, and counts as killed.
+func TestKillEndsASpinningProcess(t *testing.T) {
+	stop := make(chan struct{})
+	spinning := make(chan struct{})
+	m := killable{stop: stop, module: module{t, func(g *guest, _ []string) int {
+		close(spinning)
+		<-stop
+		panic(fault{errors.New("killed")})
+	}}}
+	root, err := vfs.NewNamespace(map[string]vfs.FS{"/": vfs.NewMem(vfs.MemOptions{}), "/dev": vfs.NewDev()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := kernel.New(kernel.Config{FS: root, Program: func(string) kernel.Module { return m }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := k.Run(kernel.Command{Argv: []string{"/bin/x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-spinning
+	if err := k.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if st := p.Wait(); st.Signal != kernel.SIGKILL {
+		t.Errorf("status %+v", st)
+	}
 }

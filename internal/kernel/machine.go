@@ -9,6 +9,13 @@ type Module interface {
 	Start(h Host) error
 }
 
+// Killer is a Module that can end an instance which runs guest code without ever making a system call.
+type Killer interface {
+	// Kill ends the instance of h, at the latest when it next returns from a system call; End then reports a
+	// fault. It does not block. Kill of an instance that has ended does nothing.
+	Kill(h Host) error
+}
+
 // Host is the kernel as one instance sees it. Every method is called on the instance's own thread,
 // one at a time, in the order Begin, Syscall (any number), Detach, End.
 type Host interface {

@@ -62,6 +62,8 @@ type Process struct {
 	blocked  uint32       // the mask the process is born with
 	deathSig int          // posted to this process when its parent ends
 	timer    timer
+	module   Module
+	reaper   *time.Timer // once SIGKILL is posted: kills the process if it does not notice by itself
 }
 
 func newProcess(k *Kernel, argv, env []string, dir string) (*Process, error) {
@@ -109,6 +111,7 @@ func (p *Process) start(parent *Process) int32 {
 		return EAGAIN
 	}
 	p.parent = parent
+	p.module = m
 	p.pgid = p.pid
 	if parent != nil {
 		p.pgid = parent.pgid
@@ -187,11 +190,17 @@ func (p *Process) Detach() {
 // End implements Host: the thread is about to go, its memory is gone.
 func (p *Process) End(fault error) {
 	k := p.k
+	k.mu.Lock()
+	if p.reaper != nil {
+		p.reaper.Stop()
+	}
 	if fault != nil && !p.exited {
 		p.status = Status{Signal: SIGSEGV}
+		if p.reaper != nil {
+			p.status = Status{Signal: SIGKILL}
+		}
 		k.cfg.Log.Error("process killed", "pid", p.pid, "argv", strings.Join(p.argv, " "), "fault", fault)
 	}
-	k.mu.Lock()
 	p.dropMappingsLocked()
 	k.mu.Unlock()
 

@@ -35,12 +35,32 @@ func (p *Process) postLocked(sig int) {
 	if p.state != running || sig < 1 || sig > 32 {
 		return
 	}
+	if sig == SIGKILL && p.reaper == nil {
+		p.reaper = time.AfterFunc(killDelay, p.reapByForce)
+	}
 	if p.words == nil {
 		p.early |= bit(sig)
 		return
 	}
 	atomic.OrUint32(&p.words.pending, bit(sig))
 	p.wakeLocked()
+}
+
+// killDelay is how long a process may take to notice SIGKILL at a system call or at PostgreSQL's
+// CHECK_FOR_INTERRUPTS, before its instance is ended by force.
+const killDelay = 100 * time.Millisecond
+
+func (p *Process) reapByForce() {
+	p.k.mu.Lock()
+	defer p.k.mu.Unlock()
+	if p.state != running {
+		return
+	}
+	if m, ok := p.module.(Killer); ok {
+		if err := m.Kill(p); err != nil {
+			p.k.cfg.Log.Error("kill a process that makes no system call", "pid", p.pid, "error", err)
+		}
+	}
 }
 
 // wakeLocked ends the sleep of p, if it sleeps, so that it looks again at what it waits for.

@@ -34,34 +34,68 @@ func request(ctx context.Context, s State, method, path string) (*http.Response,
 // Find returns the state of the runtime directory's supervisor: its own word if it lives, else Stopped,
 // or Crashed with what it last wrote.
 func Find(ctx context.Context, p Paths) (State, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	for {
+		s, answered, err := find(ctx, p)
+		if answered || err != nil {
+			return s, err
+		}
+		// It lives and does not answer: it has just begun, or is just ending.
+		select {
+		case <-ctx.Done():
+			return s, nil
+		case <-time.After(poll):
+		}
+	}
+}
+
+// find looks once. answered is false if there is more to learn.
+func find(ctx context.Context, p Paths) (s State, answered bool, err error) {
 	alive, err := p.locked()
 	if err != nil {
-		return State{}, fmt.Errorf("look for the supervisor of %s: %w", p.Runtime, err)
+		return s, false, fmt.Errorf("look for the supervisor of %s: %w", p.Runtime, err)
 	}
 	s, known := p.readState()
 	switch {
 	case !alive && !known:
-		return State{Phase: Stopped}, nil
+		return State{Phase: Stopped}, true, nil
 	case !alive:
 		s.Phase = Crashed
-		return s, nil
+		return s, true, nil
 	case !known:
-		return State{Phase: Starting}, nil // it has the lock, and has not come further
+		return State{Phase: Starting}, false, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
 	resp, err := request(ctx, s, http.MethodGet, "/status")
 	if err != nil {
-		return s, nil // it listens a moment after it wrote the state, and no more a moment before its end
+		return s, false, nil
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
-		return s, fmt.Errorf("ask the supervisor: %w", err)
+		return s, false, fmt.Errorf("ask the supervisor: %w", err)
 	}
-	return s, nil
+	return s, true, nil
 }
 
-// poll is how often Stop looks whether the process is gone.
+// WaitReady waits for a supervisor that someone else is starting. It returns false if that failed.
+func WaitReady(ctx context.Context, p Paths) (State, bool, error) {
+	for {
+		s, err := Find(ctx, p)
+		if err != nil || s.Phase == Ready {
+			return s, err == nil, err
+		}
+		if s.Phase == Stopped || s.Phase == Crashed {
+			return s, false, nil
+		}
+		select {
+		case <-ctx.Done():
+			return s, false, ctx.Err()
+		case <-time.After(poll):
+		}
+	}
+}
+
+// poll is how often a process is looked at that is starting or ending.
 const poll = 10 * time.Millisecond
 
 // Stop asks the supervisor to stop the database, and returns when both have ended. It reports false if

@@ -1,3 +1,5 @@
+//go:build cgo
+
 package vm_test
 
 import (
@@ -67,7 +69,6 @@ func TestABI(t *testing.T) {
 	if ours != theirs {
 		t.Errorf("wasmtime_abi.h says\n%s\nwasmtime says\n%s", ours, theirs)
 	}
-	t.Logf("\n%s", ours)
 }
 
 // layoutExpressions finds what the header defines with a size or a value: complete types, their fields, constants.

@@ -1,3 +1,5 @@
+//go:build cgo
+
 package vm_test
 
 import (
@@ -109,7 +111,7 @@ func TestGoPanic(t *testing.T) {
 	var nilPointer *int
 	for name, f := range map[string]func(h *host){
 		"value":         func(*host) { panic("oops") },
-		"error":         func(*host) { panic(fmt.Errorf("oops: %w", kernelError)) },
+		"error":         func(*host) { panic(fmt.Errorf("oops: %w", errHost)) },
 		"map":           func(*host) { nilMap["x"] = 1 },
 		"nil":           func(*host) { *nilPointer = 1 },
 		"guard":         func(h *host) { h.memory(1<<20, 1)[0] = 1 },
@@ -124,7 +126,7 @@ func TestGoPanic(t *testing.T) {
 				if err.Panic == nil || !strings.Contains(string(err.Stack), "fault_test.go") {
 					t.Errorf("panic %v, stack %s", err.Panic, err.Stack)
 				}
-				if name == "error" && !errors.Is(err, kernelError) {
+				if name == "error" && !errors.Is(err, errHost) {
 					t.Errorf("%v does not wrap the panic's error", err)
 				}
 			}
@@ -157,7 +159,7 @@ func TestGoPanic(t *testing.T) {
 	})
 }
 
-var kernelError = errors.New("an error")
+var errHost = errors.New("an error")
 
 func TestDone(t *testing.T) {
 	e := newEngine(t)

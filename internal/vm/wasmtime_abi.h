@@ -105,6 +105,7 @@ typedef wasm_trap_t *(*wasmtime_func_unchecked_callback_t)(void *env, wasmtime_c
 wasm_config_t *wasm_config_new(void);
 void wasmtime_config_async_stack_size_set(wasm_config_t *, uint64_t);
 void wasmtime_config_cranelift_opt_level_set(wasm_config_t *, wasmtime_opt_level_t);
+void wasmtime_config_cranelift_flag_set(wasm_config_t *, const char *key, const char *value);
 void wasmtime_config_macos_use_mach_ports_set(wasm_config_t *, bool);
 void wasmtime_config_max_wasm_stack_set(wasm_config_t *, size_t);
 void wasmtime_config_memory_guard_size_set(wasm_config_t *, uint64_t);

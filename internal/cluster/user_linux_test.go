@@ -1,0 +1,31 @@
+package cluster_test
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+)
+
+// asNobody runs f without root's right to read and write everything. If the tests run as root, f runs on a
+// thread of its own that has given it up; the thread ends with f.
+func asNobody(t *testing.T, f func()) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		f()
+		return
+	}
+	done := make(chan syscall.Errno, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread is not used again
+		const keep, nobody = ^uintptr(0), 65534
+		_, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, keep, nobody, keep)
+		if e == 0 {
+			f()
+		}
+		done <- e
+	}()
+	if e := <-done; e != 0 {
+		t.Skip("give up root's rights:", e)
+	}
+}

@@ -1,0 +1,32 @@
+//go:build !cgo
+
+package vm
+
+import (
+	"errors"
+
+	"nself.org/embeddedpg/internal/kernel"
+)
+
+var errNoCgo = errors.New("vm: this program was built without cgo, which the wasm engine needs")
+
+// Engine is a stand-in, so that programs compile without cgo: New fails.
+type Engine struct{}
+
+// Module is never made.
+type Module struct{}
+
+var _ kernel.Module = (*Module)(nil)
+
+func New(Config) (*Engine, error) { return nil, errNoCgo }
+
+func (*Engine) Load(string, []byte, string, string, func(Progress)) (*Module, error) {
+	return nil, errNoCgo
+}
+func (*Engine) Wait()        {}
+func (*Engine) Close() error { return nil }
+
+func (*Module) Name() string            { return "" }
+func (*Module) Warning() error          { return nil }
+func (*Module) Start(kernel.Host) error { return errNoCgo }
+func (*Module) Kill(kernel.Host) error  { return nil }
