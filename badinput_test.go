@@ -272,6 +272,28 @@ func TestSecondCreator(t *testing.T) {
 	connect(t, s)
 }
 
+// TestInterruptedCreate has what a start that was killed while it made a cluster left behind. It is cleared,
+// and what only looks like it is not.
+func TestInterruptedCreate(t *testing.T) {
+	parent := t.TempDir()
+	for _, dir := range []string{"data", ".data.new-1/data/base", ".data.new-2", ".data.newer", "other"} {
+		if err := os.MkdirAll(filepath.Join(parent, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writeFile(t, filepath.Join(parent, ".data.new-1", "embeddedpg-new-cluster"), "")
+	s := start(t, embeddedpg.Config{DataDir: filepath.Join(parent, "data")})
+	connect(t, s)
+	var names []string
+	entries, _ := os.ReadDir(parent)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if got := strings.Join(names, " "); got != ".data.new-2 .data.newer data other" {
+		t.Error(got)
+	}
+}
+
 func TestSocketAndPortTaken(t *testing.T) {
 	s := sharedServer(t)
 	before := one[int](t, connect(t, s), "SELECT 1")

@@ -44,7 +44,7 @@ func newProject(t *testing.T, env ...string) *projectDir {
 			p.env = append(p.env, e)
 		}
 	}
-	p.env = append(p.env, "NSELF_TEST_IS_NSELF=1")
+	p.env = append(p.env, "NSELF_TEST_IS_NSELF=1", "GORACE=atexit_sleep_ms=0")
 	p.env = append(p.env, env...)
 	t.Cleanup(func() { p.run("stop") })
 	return p

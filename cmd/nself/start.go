@@ -56,7 +56,7 @@ func checkScope(embedded bool, only string) error {
 	case !embedded:
 		return &embeddedpg.Error{Op: "start", Err: errors.New("a database in Docker is not supported yet"), Hint: "run the embedded one: nself start --embedded-pg --only postgres"}
 	case only == "":
-		return &embeddedpg.Error{Op: "start", Err: errors.New("Hasura, Auth and Nginx are not supported yet"), Hint: "start the database alone: nself start --embedded-pg --only postgres"}
+		return &embeddedpg.Error{Op: "start", Err: errors.New("the whole stack (Hasura, Auth, Nginx) is not supported yet"), Hint: "start the database alone: nself start --embedded-pg --only postgres"}
 	}
 	return nil
 }
