@@ -48,8 +48,13 @@ func (c *Cluster) Create(ctx context.Context, p Programs, o CreateOptions) (err 
 	if err := initdb(ctx, p, data, o); err != nil {
 		return err
 	}
-	if err := appendHBA(data, !o.Volatile); err != nil {
+	if err := appendHBA(data); err != nil {
 		return &fault.Error{Op: opCreate, Path: c.dir, Hint: spaceHint(err), Err: reason(err)}
+	}
+	if !o.Volatile {
+		if err := syncTree(data); err != nil {
+			return &fault.Error{Op: opCreate, Path: c.dir, Hint: spaceHint(err), Err: reason(err)}
+		}
 	}
 	// The lock moves with the directory: it is taken before the new name exists.
 	lock, err := lockDir(data)
@@ -70,7 +75,7 @@ func (c *Cluster) Create(ctx context.Context, p Programs, o CreateOptions) (err 
 	c.empty = false
 	if !o.Volatile {
 		for _, dir := range []string{stage, filepath.Dir(c.dir)} {
-			if err := syncDir(dir); err != nil {
+			if err := syncPath(dir); err != nil {
 				return &fault.Error{Op: opCreate, Path: c.dir, Err: err}
 			}
 		}
@@ -130,9 +135,7 @@ func initdb(ctx context.Context, p Programs, data string, o CreateOptions) error
 	argv := []string{
 		guestPrefix + "/bin/initdb", "-D", guestData, "-U", o.Superuser, "--pwfile=" + guestPw, "-A", "scram-sha-256",
 		"-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--data-checksums", "--no-instructions",
-	}
-	if o.Volatile {
-		argv = append(argv, "--no-sync")
+		"--no-sync", // Create does that itself, several files at a time
 	}
 	if out, err := runTool(ctx, p, t, o.Log, "", argv...); err != nil {
 		return toolError(opCreate, out, err)
@@ -141,7 +144,7 @@ func initdb(ctx context.Context, p Programs, data string, o CreateOptions) error
 		return nil
 	}
 	sql := "CREATE DATABASE " + quoteIdentifier(o.Database) + "\n"
-	argv = []string{guestPrefix + "/bin/postgres", "--single", "-D", guestData, "-c", "exit_on_error=on", "-c", "log_checkpoints=off", "postgres"}
+	argv = []string{guestPrefix + "/bin/postgres", "--single", "-F", "-D", guestData, "-c", "exit_on_error=on", "-c", "log_checkpoints=off", "postgres"}
 	if out, err := runTool(ctx, p, t, o.Log, sql, argv...); err != nil {
 		return toolError("create the database "+o.Database, out, err)
 	}
@@ -172,19 +175,14 @@ func lastLines(s string, n int) string {
 }
 
 // appendHBA lets addresses other than the loopback ones in, with a password.
-func appendHBA(data string, durable bool) error {
+func appendHBA(data string) error {
 	f, err := os.OpenFile(filepath.Join(data, "pg_hba.conf"), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if _, err := f.WriteString(hbaNew); err != nil {
-		return err
-	}
-	if durable {
-		return f.Sync()
-	}
-	return nil
+	_, err = f.WriteString(hbaNew)
+	return err
 }
 
 // quoteIdentifier quotes an SQL name.
@@ -195,13 +193,4 @@ func spaceHint(err error) string {
 		return "make room on the file system, then start again"
 	}
 	return accessHint(err)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
