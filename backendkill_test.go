@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -67,7 +68,7 @@ func again(t *testing.T, s *embeddedpg.Server) *pgx.Conn {
 		if errors.As(err, &e) && e.Code != "57P03" /* cannot connect now */ || errors.Is(err, syscall.ECONNREFUSED) || ctx.Err() != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
@@ -105,7 +106,10 @@ func bystander(t *testing.T, s *embeddedpg.Server) <-chan string {
 func TestKillBackend(t *testing.T) {
 	outer := t // owns c, which each round makes anew
 	log := keepLog(testLog(t))
-	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword, Log: log})
+	dir := newCluster(t)
+	cycle(t, dir) // the runtime's own threads, arenas and caches
+	before := settled(t, held{})
+	s := start(t, embeddedpg.Config{DataDir: dir, Password: templatePassword, Log: log})
 	c := connect(t, s)
 	exec(t, c, "CREATE TABLE t (i int PRIMARY KEY, filler text)")
 	exec(t, c, "CREATE UNLOGGED TABLE u AS SELECT generate_series(1, 10) AS i")
@@ -143,22 +147,26 @@ func TestKillBackend(t *testing.T) {
 			return pid
 		}
 	}
-	cases := []struct {
+	type kill struct {
 		name   string
+		short  bool // with -short too
 		victim func(*testing.T) int
 		says   string // the postmaster, of the victim
-	}{
-		{"idle in transaction", doing(""), "client backend"},
-		{"sleeping", doing("SELECT pg_sleep(600)"), "client backend"},
-		{"computing", doing("SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b"), "client backend"},
-		{"computing in PL/pgSQL", doing("DO $$ BEGIN LOOP END LOOP; END $$"), "client backend"},
-		{"writing", doing("DO $$ BEGIN LOOP UPDATE t SET filler = filler || 'y' WHERE i < 0; END LOOP; END $$"), "client backend"},
-		{"copying out", doing("COPY (SELECT repeat('x', 1000) FROM generate_series(1, 100000000)) TO STDOUT"), "client backend"},
-		{"checkpointer", backendOf("checkpointer"), "checkpointer"},
-		{"background writer", backendOf("background writer"), "background writer"},
-		{"WAL writer", backendOf("walwriter"), "WAL writer"},
 	}
-	var before held
+	cases := []kill{
+		{"idle in transaction", true, doing(""), "client backend"},
+		{"sleeping", false, doing("SELECT pg_sleep(600)"), "client backend"},
+		{"computing", true, doing("SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b"), "client backend"},
+		{"computing in PL/pgSQL", false, doing("DO $$ BEGIN LOOP END LOOP; END $$"), "client backend"},
+		{"writing", false, doing("DO $$ BEGIN LOOP UPDATE t SET filler = filler || 'y' WHERE i < 0; END LOOP; END $$"), "client backend"},
+		{"copying out", false, doing("COPY (SELECT repeat('x', 1000) FROM generate_series(1, 100000000)) TO STDOUT"), "client backend"},
+		{"checkpointer", true, backendOf("checkpointer"), "checkpointer process"},
+		{"background writer", false, backendOf("background writer"), "background writer process"},
+		{"WAL writer", false, backendOf("walwriter"), "WAL writer process"},
+	}
+	if testing.Short() { // a round takes most of a second, in which PostgreSQL syncs the data directory
+		cases = slices.DeleteFunc(cases, func(k kill) bool { return !k.short })
+	}
 	for round, k := range cases {
 		t.Run(strings.ReplaceAll(k.name, "/", ""), func(t *testing.T) {
 			exec(t, c, "INSERT INTO t VALUES ($1, 'stays')", round)
@@ -174,6 +182,7 @@ func TestKillBackend(t *testing.T) {
 			if code := <-told; code != "57P02" { // crash shutdown
 				t.Errorf("the bystander was told %q", code)
 			}
+			c.Close(testContext(t))
 			c = again(outer, s)
 			t.Logf("a new session works %v after the kill", time.Since(begin))
 			if n := log.count("terminated by signal 9"); n != crashes+1 {
@@ -206,26 +215,25 @@ func TestKillBackend(t *testing.T) {
 			}
 			other.Close(testContext(t))
 		})
-		if round == 2 {
-			before = settled(t, held{})
-		}
+	}
+	c.Close(testContext(t))
+	if err := s.Close(); err != nil {
+		t.Error("Close:", err)
 	}
 	after := settled(t, before)
 	t.Log("before:", before)
 	t.Log("after: ", after)
-	if after.descriptors > before.descriptors+2 || after.threads > before.threads+3 || after.mappings > before.mappings+20 {
+	if after.goroutines > before.goroutines || after.descriptors > before.descriptors || after.threads > before.threads+3 || after.mappings > before.mappings+10 {
 		t.Error("something of the killed processes is left")
 	}
-	if grown := after.memory - before.memory; grown > 8<<20 {
+	// Other programs that run the same compiled code, and cease to, change what of it counts as this one's.
+	if grown := after.memory - before.memory; grown > 32<<20 {
 		t.Errorf("memory grew by %d bytes", grown)
-	}
-	if err := s.Close(); err != nil {
-		t.Error("Close:", err)
 	}
 
 	// The cluster was shut down cleanly.
 	starting := log.count("database system was not properly shut down")
-	s = start(t, embeddedpg.Config{DataDir: s.DataDir(), Password: templatePassword, Log: log})
+	s = start(t, embeddedpg.Config{DataDir: dir, Password: templatePassword, Log: log})
 	if got := one[int](t, connect(t, s), "SELECT count(*)::int FROM t"); got != len(cases) {
 		t.Errorf("%d rows, want %d", got, len(cases))
 	}

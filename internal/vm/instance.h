@@ -43,7 +43,7 @@ struct vm_instance {
 };
 
 #ifdef __linux__
-#define VM_KILL_SIGNAL (SIGRTMAX - 1) /* see kill_linux.c */
+#define VM_KILL_SIGNAL (SIGRTMAX - 2) /* see kill_linux.c; qemu-user keeps the last two for itself */
 #endif
 
 /* vm_self is the instance whose thread this is. */

@@ -1,0 +1,70 @@
+package embeddedpg_test
+
+import (
+	osexec "os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layers are the packages of this module from the bottom up: a package imports only packages of layers below its
+// own. Commands and tests stand on top.
+var layers = [][]string{
+	{"internal/vfs", "internal/image", "internal/fault"},
+	{"internal/kernel"},
+	{"internal/vm"},
+	{"internal/engine", "internal/front", "internal/cluster"},
+	{"", "internal/client"},
+	{"internal/supervisor"},
+}
+
+// withCgo are the only packages that may import "C"; wasmtime is in vm's care alone.
+var withCgo = []string{"internal/vm"}
+
+func TestImportsPointDown(t *testing.T) {
+	const module = "nself.org/embeddedpg"
+	out, err := osexec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	relative := func(path string) string { return strings.TrimPrefix(strings.TrimPrefix(path, module), "/") }
+	level := map[string]int{}
+	for i, names := range layers {
+		for _, name := range names {
+			level[name] = i
+		}
+	}
+	seen := 0
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		pkg := relative(words[0])
+		own, ok := level[pkg]
+		if !ok && !strings.HasPrefix(pkg, "cmd/") && !strings.HasPrefix(pkg, "tests/") {
+			t.Errorf("%s is in no layer: add it to the table", pkg)
+		}
+		if !ok {
+			own = len(layers)
+		}
+		seen++
+		for _, imported := range words[1:] {
+			if imported == "C" && !slices.Contains(withCgo, pkg) {
+				t.Errorf("%s uses cgo", pkg)
+			}
+			if strings.Contains(imported, "wasmtime") && pkg != "internal/vm" {
+				t.Errorf("%s imports %s", pkg, imported)
+			}
+			if pkg == "" && strings.Contains(imported, "/pgx") {
+				t.Errorf("the root package imports %s: users choose their own driver", imported)
+			}
+			if imported != module && !strings.HasPrefix(imported, module+"/") {
+				continue
+			}
+			if below, ok := level[relative(imported)]; !ok || below >= own {
+				t.Errorf("%s imports %s, which is not below it", pkg, imported)
+			}
+		}
+	}
+	if seen < len(level) {
+		t.Errorf("go list names %d packages, the table %d", seen, len(level))
+	}
+}
