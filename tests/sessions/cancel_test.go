@@ -123,7 +123,7 @@ func sqlState(err error) string {
 }
 
 func TestStatementTimeout(t *testing.T) {
-	const timeout = 200 * time.Millisecond
+	const timeout = 100 * time.Millisecond
 	a, _ := pair(t)
 	a.query("CREATE TABLE t AS SELECT 1 AS i;")
 	for _, c := range busy {
