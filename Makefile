@@ -9,6 +9,8 @@
 
 SHELL := /bin/bash
 KILLS ?= 50
+# Tests of time and memory: alone on the machine, and without the race detector.
+FIGURES := TestManyCycles|TestIdleConnections|TestStartTime
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What has no cgo must compile everywhere; these packages are the others.
 PORTABLE := ./internal/kernel ./internal/vfs
@@ -24,6 +26,7 @@ try:
 test: lint
 	wasm/check.sh
 	go test -race -timeout 40m ./...
+	go test -count=1 -timeout 20m -run '$(FIGURES)' .
 	tests/suites.sh all
 
 test-short:

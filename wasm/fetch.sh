@@ -9,7 +9,7 @@ lock source | while read -r name package version file sum; do
 	if ! echo "$sum  $sources/$file" | sha256sum --check --status 2>/dev/null; then
 		rm -rf "$root/fetch"
 		mkdir "$root/fetch"
-		chroot "$root" sh -c "cd /fetch && apt-get source --download-only --tar-only '$package=$version'"
+		sid_online sh -c "cd /fetch && apt-get source --download-only --tar-only '$package=$version'"
 		mv "$root/fetch/$file" "$sources/"
 		rm -rf "$root/fetch"
 	fi

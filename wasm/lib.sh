@@ -32,8 +32,12 @@ source_file() {
 	die "wasm.lock names no source $1"
 }
 
-# sid COMMAND... runs a command in the sid root, with /proc and without a network.
-sid() {
-	unshare --mount --net --pid --fork --kill-child -- sh -c \
-		'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"' "$root" "$@"
+# sid COMMAND... runs a command in the sid root, with /proc, and without a network.
+# sid_online COMMAND... with one.
+sid() { in_root --net "$@"; }
+sid_online() { in_root --mount "$@"; }
+
+in_root() { # UNSHARE_OPTION COMMAND...
+	unshare --mount --pid --fork --kill-child "$1" -- sh -c \
+		'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"' "$root" "${@:2}"
 }

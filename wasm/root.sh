@@ -37,9 +37,9 @@ make_root() {
 	echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/99embeddedpg"
 	sed -n 's/^deb /deb-src /p' "$root/etc/apt/sources.list" >>"$root/etc/apt/sources.list.d/sources.list"
 	cp /etc/resolv.conf "$root/etc/resolv.conf"
-	chroot "$root" apt-get update
+	sid_online apt-get update
 	mapfile -t packages < <(lock tool | sed 's/ /=/' && lock test)
-	DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y --no-install-recommends "${packages[@]}"
+	DEBIAN_FRONTEND=noninteractive sid_online apt-get install -y --no-install-recommends "${packages[@]}"
 	touch "$root/.complete"
 }
 

@@ -14,7 +14,12 @@
 
 #define MAX_WORDS 256
 
-static const char special[] = "|&;()`$*?[#~=%!{}\n";
+/* Whether a shell would do something about c, in a word or in double quotes. */
+static int special(char c, char quote, int first)
+{
+	if (quote) return quote == '"' && strchr("$`", c);
+	return !!strchr("|&;()`$*?[!{}", c) || (first && strchr("#~=%", c));
+}
 
 /* Takes the next word off *s, unquoted, to *out. Null if it needs a shell. */
 static char *word(const char **s, char **out)
@@ -22,7 +27,7 @@ static char *word(const char **s, char **out)
 	char *start = *out, *o = start, quote = 0;
 	const char *p = *s;
 
-	for (; *p && (quote || !strchr(" \t<>", *p)); p++) {
+	for (; *p && (quote || !strchr(" \t\n<>", *p)); p++) {
 		if (quote != '\'' && *p == '\\') {
 			if (quote && !strchr("\\\"$`\n", p[1])) *o++ = *p;
 			if (!*++p) return 0;
@@ -32,7 +37,7 @@ static char *word(const char **s, char **out)
 		} else if (!quote && (*p == '"' || *p == '\'')) {
 			quote = *p;
 			continue;
-		} else if (quote ? quote == '"' && strchr("$`", *p) : !!strchr(special, *p) && !(p != *s && strchr("=%#~", *p))) {
+		} else if (special(*p, quote, p == *s)) {
 			return 0;
 		}
 		*o++ = *p;
@@ -82,8 +87,12 @@ static pid_t start(const char *s, char *buf, int fds[3], int opened[3], char *co
 	int n = 0;
 
 	for (;;) {
-		while (*s == ' ' || *s == '\t' || (*s == '\n' && !s[1])) s++;
-		if (!*s) break;
+		while (*s == ' ' || *s == '\t') s++;
+		if (!*s || (*s == '\n' && !s[1])) break;
+		if (*s == '\n') {
+			errno = ENOSYS;
+			return -1;
+		}
 		if (*s == '<' || *s == '>' || !strncmp(s, "2>", 2)) {
 			if (redirect(&s, &buf, fds, opened)) return -1;
 		} else if (n == MAX_WORDS - 1) {

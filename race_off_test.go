@@ -1,0 +1,5 @@
+//go:build !race
+
+package embeddedpg_test
+
+const raceDetector = false
