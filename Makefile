@@ -26,6 +26,7 @@ try:
 test: lint
 	wasm/check.sh
 	go test -race -timeout 40m ./...
+	EMBEDDEDPG_LANE=off go test -count=1 -short . ./tests/sessions
 	go test -count=1 -timeout 20m -run '$(FIGURES)' .
 	tests/suites.sh all
 

@@ -8,7 +8,7 @@ const Version = "18.6"
 // SHA-256 of the embedded files, as in wasm/wasm.lock.
 const (
 	PostgresSHA256 = "5d7fdc454e7e9072bebd6c8b042284056e6a336e1e401b0a411300f239118dab"
-	ToolsSHA256    = "6ecac198729754e2775701e9c78d145c3d3b1eb5ec45b4a6034f0c1a921b31d9"
+	ToolsSHA256    = "83aa91deb90dcb09e22f94e9daee324f7fbf15bbf9ac10c2036dd471ea2b7d02"
 	ShareSHA256    = "4baa51f697137e7d8400efaa822cae1d1cbcae0b3f905d976fadd19212054e6f"
 )
 
