@@ -10,7 +10,7 @@
 SHELL := /bin/bash
 KILLS ?= 50
 # Tests of time and memory: alone on the machine, and without the race detector.
-FIGURES := TestManyCycles|TestIdleConnections|TestStartTime
+FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestShortConnections
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What has no cgo must compile everywhere; these packages are the others.
 PORTABLE := ./internal/kernel ./internal/vfs
@@ -27,7 +27,7 @@ test: lint
 	wasm/check.sh
 	go test -race -timeout 40m ./...
 	EMBEDDEDPG_LANE=off go test -count=1 -short . ./tests/sessions
-	go test -count=1 -timeout 20m -run '$(FIGURES)' .
+	go test -count=1 -timeout 20m -p 1 -run '$(FIGURES)' . ./tests/sessions
 	tests/suites.sh all
 
 test-short:

@@ -98,6 +98,9 @@ func quiet(t testing.TB) *embeddedpg.Server {
 // TestErrorsFree catches a million errors in one session, of several kinds. Neither the backend's own memory
 // contexts grow, nor the memory of this process, in which each longjmp that kept its exception would show.
 func TestErrorsFree(t *testing.T) {
+	if raceDetector {
+		t.Skip("measures memory, which the race detector adds to; make test runs it without")
+	}
 	warm, errors := 100_000, 1_000_000
 	if testing.Short() {
 		warm, errors = 10_000, 40_000 // a million takes some ten seconds; the long test is the one that counts
@@ -167,6 +170,9 @@ func TestErrorsFree(t *testing.T) {
 // TestShortConnections opens and closes connections, each with a query: over the Unix socket with a password
 // every other one, else within the program.
 func TestShortConnections(t *testing.T) {
+	if raceDetector {
+		t.Skip("measures memory, which the race detector adds to; make test runs it without")
+	}
 	warm, n := 500, 10_000
 	if testing.Short() {
 		warm, n = 50, 300 // ten thousand take some half a minute
