@@ -13,6 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,6 +102,12 @@ func run(s suite, root, source, keep string) (err error) {
 	if err := trustEverybody(ctx, config); err != nil {
 		return err
 	}
+	log, err := os.Create(filepath.Join(work, "server.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	config.Log = slog.NewTextHandler(log, nil)
 	server, err := embeddedpg.Start(ctx, config)
 	if err != nil {
 		return err
