@@ -1,6 +1,6 @@
 # make try             build nself, start a database, show a query's result, stop it
-# make test            everything that CI checks: about 20 minutes on 2 cores, needs root on Debian
-# make test-short      the tests that need neither root, network nor native PostgreSQL: under a minute
+# make test            everything that CI checks: about 10 minutes on 2 cores, needs root on Debian
+# make test-short      the tests that need neither root, network nor native PostgreSQL: about a minute
 # make check-postgres  PostgreSQL's own regression and isolation suites against our server
 # make check-native    data directories moved between our server and native PostgreSQL 18
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
