@@ -15,7 +15,7 @@ var layers = [][]string{
 	{"internal/vm"},
 	{"internal/engine", "internal/front", "internal/cluster"},
 	{"", "internal/client"},
-	{"internal/supervisor"},
+	{"internal/supervisor", "pgxembed"},
 }
 
 // withCgo are the only packages that may import "C"; wasmtime is in vm's care alone.
