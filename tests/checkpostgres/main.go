@@ -29,18 +29,20 @@ type suite struct {
 	name    string
 	driver  string // below the directory of pgxs
 	sources string // below src/test of PostgreSQL's source
-	args    []string
-	tests   int // how many there are in this release
+	// schedule names a file below sources.
+	schedule string
+	args     []string
+	tests    int // how many there are in this release
 }
 
 var suites = []suite{
 	{
 		name: "regress", driver: "src/test/regress/pg_regress", sources: "regress", tests: 231,
-		args: []string{"--schedule=/check/regress/parallel_schedule", "--max-connections=20", "--dlpath=/pgsql/lib"},
+		schedule: "parallel_schedule", args: []string{"--max-connections=20", "--dlpath=/pgsql/lib"},
 	},
 	{
 		name: "isolation", driver: "src/test/isolation/pg_isolation_regress", sources: "isolation", tests: 122,
-		args: []string{"--schedule=/check/isolation/isolation_schedule", "--dbname=isolation_regression"},
+		schedule: "isolation_schedule", args: []string{"--dbname=isolation_regression"},
 	},
 }
 
@@ -71,17 +73,18 @@ func main() {
 	}
 }
 
-// run starts a fresh server and runs one suite against it. The suite's files live in /check of the Debian root,
-// and the server sees the same directory under the same name: some tests COPY from and to it.
+// run starts a fresh server and runs one suite against it. The suite's files live in a directory of the Debian
+// root, and the server sees it under the same name: some tests COPY from and to it. The name is the run's own, so
+// that runs do not meet.
 func run(s suite, root, source, keep string) (err error) {
 	check, err := os.MkdirTemp(filepath.Join(root, "tmp"), "check-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(check)
-	link := filepath.Join(root, "check")
-	os.Remove(link)
-	if err := os.Symlink("/tmp/"+filepath.Base(check), link); err != nil {
+	guest := "/" + filepath.Base(check)
+	link := filepath.Join(root, guest)
+	if err := os.Symlink("/tmp"+guest, link); err != nil {
 		return err
 	}
 	defer os.Remove(link)
@@ -95,7 +98,7 @@ func run(s suite, root, source, keep string) (err error) {
 		DataDir:   filepath.Join(check, "pgdata"),
 		SocketDir: sockets,
 		Port:      5432,
-		Mounts:    []embeddedpg.Mount{{Host: check, Guest: "/check"}},
+		Mounts:    []embeddedpg.Mount{{Host: check, Guest: guest}},
 		Settings:  map[string]string{"max_connections": "100", "fsync": "off"},
 	}
 	ctx := context.Background()
@@ -114,9 +117,11 @@ func run(s suite, root, source, keep string) (err error) {
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 
+	dir := guest + "/" + s.name
 	args := append([]string{
-		root, filepath.Join(pgxs, s.driver), "--host=/check/s", "--port=5432", "--user=postgres",
-		"--inputdir=/check/" + s.name, "--outputdir=/check/" + s.name, "--bindir=/usr/lib/postgresql/18/bin",
+		root, filepath.Join(pgxs, s.driver), "--host=" + guest + "/s", "--port=5432", "--user=postgres",
+		"--inputdir=" + dir, "--outputdir=" + dir, "--bindir=/usr/lib/postgresql/18/bin",
+		"--schedule=" + dir + "/" + s.schedule,
 	}, s.args...)
 	cmd := exec.Command("chroot", args...)
 	cmd.Env = append(os.Environ(), "PATH=/usr/lib/postgresql/18/bin:/usr/bin:/bin", "LC_ALL=C", "PGTZ=", "PGDATESTYLE=")
