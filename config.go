@@ -24,6 +24,12 @@ type Config struct {
 	// else is refused and not touched. Default: a temporary directory that Close removes.
 	DataDir string
 
+	// From is a directory that Server.Snapshot made, or the data directory of a stopped cluster. Where DataDir has no
+	// cluster yet, the new one is a copy of it: superuser, passwords and databases are those of the original, so
+	// Superuser, Password and Database must name what is there. From itself is not changed. Default: a new cluster is
+	// made from nothing.
+	From string
+
 	// SocketDir is the directory of the Unix socket, whose name is .s.PGSQL.<Port>. It is made, with mode
 	// 0700, if it does not exist. Its path may have about 90 bytes. Default: a temporary directory that
 	// Close removes.
@@ -100,7 +106,7 @@ type Stage string
 // The stages, in the order in which they may come.
 const (
 	StageCompile Stage = "compile" // once per machine and version: some seconds
-	StageCreate  Stage = "create"  // of a new cluster: about half a second
+	StageCreate  Stage = "create"  // of a new cluster: about half a second; a copy takes less
 	StageStart   Stage = "start"   // milliseconds, or longer if the server recovers from a crash
 )
 

@@ -48,7 +48,8 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	create := s.cluster.Empty()
+	empty := s.cluster.Empty()
+	create := empty && s.cfg.From == "" // else it is copied
 	s.engine, err = engine.Load(ctx, engine.Options{
 		CacheDir: s.cfg.CacheDir,
 		Server:   true,
@@ -60,14 +61,22 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	programs := cluster.Programs{Program: s.engine.Program, Image: s.engine.Image()}
-	if create {
+	if empty {
 		s.cfg.Progress(Progress{Stage: StageCreate})
+	}
+	volatile := temporary || s.cfg.volatile()
+	if empty && !create {
+		if err := s.cluster.CopyFrom(ctx, s.cfg.From, volatile); err != nil {
+			return err
+		}
+	}
+	if create {
 		if s.cfg.Password == "" {
 			s.cfg.Password = newPassword()
 		}
 		err = s.cluster.Create(ctx, programs, cluster.CreateOptions{
 			Superuser: s.cfg.Superuser, Password: s.cfg.Password, Database: s.cfg.Database,
-			Volatile: temporary, Log: s.cfg.Log,
+			Volatile: volatile, Log: s.cfg.Log,
 		})
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -31,30 +32,36 @@ const (
 	stageMarker = "embeddedpg-new-cluster"
 )
 
-// Create makes the cluster: initdb runs in a directory beside the data directory, which then takes its
-// place in one rename. Until then the data directory stays empty, whatever happens.
-func (c *Cluster) Create(ctx context.Context, p Programs, o CreateOptions) (err error) {
+// Create makes the cluster with initdb.
+func (c *Cluster) Create(ctx context.Context, p Programs, o CreateOptions) error {
+	return c.place(opCreate, o.Volatile, func(data string) error {
+		if err := initdb(ctx, p, data, o); err != nil {
+			return err
+		}
+		return appendHBA(data)
+	})
+}
+
+// place puts a new cluster into the data directory: fill makes it in an empty directory beside it, which then takes
+// its place in one rename. Until then the data directory stays empty, whatever happens.
+func (c *Cluster) place(op string, volatile bool, fill func(data string) error) (err error) {
 	if !c.empty {
-		return &fault.Error{Op: opCreate, Path: c.dir, Err: errors.New("the directory is not empty")}
+		return &fault.Error{Op: op, Path: c.dir, Err: errors.New("the directory is not empty")}
 	}
 	c.clearStages()
-	stage, err := c.newStage()
+	stage, err := c.newStage(op)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(stage)
 
 	data := filepath.Join(stage, stageData)
-	if err := initdb(ctx, p, data, o); err != nil {
-		return err
+	err = fill(data)
+	if err == nil && !volatile {
+		err = syncTree(data)
 	}
-	if err := appendHBA(data); err != nil {
-		return &fault.Error{Op: opCreate, Path: c.dir, Hint: spaceHint(err), Err: reason(err)}
-	}
-	if !o.Volatile {
-		if err := syncTree(data); err != nil {
-			return &fault.Error{Op: opCreate, Path: c.dir, Hint: spaceHint(err), Err: reason(err)}
-		}
+	if err != nil {
+		return c.placeError(op, err)
 	}
 	// The lock moves with the directory: it is taken before the new name exists.
 	lock, err := lockDir(data)
@@ -68,25 +75,35 @@ func (c *Cluster) Create(ctx context.Context, p Programs, o CreateOptions) (err 
 		if isErrno(err, syscall.EBUSY, syscall.EXDEV) {
 			hint = "it is a mount point: use a subdirectory of it"
 		}
-		return &fault.Error{Op: opCreate, Path: c.dir, Hint: hint, Err: err}
+		return &fault.Error{Op: op, Path: c.dir, Hint: hint, Err: err}
 	}
 	c.lock.release()
 	c.lock = lock
 	c.empty = false
-	if !o.Volatile {
+	if !volatile {
 		for _, dir := range []string{stage, filepath.Dir(c.dir)} {
 			if err := syncPath(dir); err != nil {
-				return &fault.Error{Op: opCreate, Path: c.dir, Err: err}
+				return &fault.Error{Op: op, Path: c.dir, Err: err}
 			}
 		}
 	}
 	return nil
 }
 
+// placeError names the data directory in the errors of its file system; other errors say enough themselves.
+func (c *Cluster) placeError(op string, err error) error {
+	var known *fault.Error
+	var p *fs.PathError
+	if errors.As(err, &known) || !errors.As(err, &p) {
+		return err
+	}
+	return &fault.Error{Op: op, Path: c.dir, Hint: spaceHint(err), Err: err}
+}
+
 // stagePrefix is how the names of the directories begin in which clusters for c.dir are made.
 func (c *Cluster) stagePrefix() string { return "." + filepath.Base(c.dir) + ".new-" }
 
-func (c *Cluster) newStage() (string, error) {
+func (c *Cluster) newStage(op string) (string, error) {
 	parent := filepath.Dir(c.dir)
 	stage, err := os.MkdirTemp(parent, c.stagePrefix())
 	if err == nil {
@@ -101,10 +118,10 @@ func (c *Cluster) newStage() (string, error) {
 	if isErrno(err, syscall.EACCES, syscall.EROFS, syscall.EPERM) {
 		hint = "a new cluster is made beside its final place: " + parent + " must be writable, or use a subdirectory of " + c.dir
 	}
-	return "", &fault.Error{Op: opCreate, Path: c.dir, Hint: hint, Err: err}
+	return "", &fault.Error{Op: op, Path: c.dir, Hint: hint, Err: err}
 }
 
-// clearStages removes what a killed Create of the same data directory left. It is called with the
+// clearStages removes what a killed Create or Copy of the same data directory left. It is called with the
 // directory's lock held, so none is in use; the marker says that it is ours.
 func (c *Cluster) clearStages() {
 	parent := filepath.Dir(c.dir)

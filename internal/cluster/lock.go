@@ -17,13 +17,18 @@ type dirLock struct {
 }
 
 // lockDir takes the lock of dir, which must exist. If someone else has it, the error names them.
-func lockDir(dir string) (*dirLock, error) {
+func lockDir(dir string) (*dirLock, error) { return flockDir(dir, unix.LOCK_EX) }
+
+// shareDir takes the lock of dir together with others that only read there.
+func shareDir(dir string) (*dirLock, error) { return flockDir(dir, unix.LOCK_SH) }
+
+func flockDir(dir string, how int) (*dirLock, error) {
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, err
 	}
 	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err = unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
 		if err != unix.EINTR {
 			break
 		}

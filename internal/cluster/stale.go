@@ -14,6 +14,17 @@ import (
 // so no server of ours is running on dir; but a native server does not know our lock, so the process
 // that the file names is looked at, and if it may be such a server the directory is refused.
 func clearStale(dir string) error {
+	if err := noServer(dir); err != nil {
+		return err
+	}
+	if err := os.Remove(filepath.Join(dir, pidFileName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// noServer refuses a directory that a native server may be running on, by its postmaster.pid.
+func noServer(dir string) error {
 	p, err := readPidFile(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -41,9 +52,6 @@ func clearStale(dir string) error {
 			Err:  errors.New("processes of a PostgreSQL server that was killed still use it"),
 			Hint: "end the remaining postgres processes, then start again",
 		}
-	}
-	if err := os.Remove(filepath.Join(dir, pidFileName)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
 	}
 	return nil
 }

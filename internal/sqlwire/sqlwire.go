@@ -1,0 +1,222 @@
+// Package sqlwire sends SQL text to a server and reads the rows back as text, over a connection that needs no
+// password: what the library itself has to ask its own server. It is not a driver: programs bring theirs.
+//
+// It speaks the simple query protocol, "Message Flow" in PostgreSQL's manual.
+package sqlwire
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+)
+
+// Conn is a session. It is for one goroutine at a time.
+type Conn struct {
+	net net.Conn
+	r   *bufio.Reader
+}
+
+// Error is an error of the server.
+type Error struct {
+	Severity string
+	Code     string // SQLSTATE
+	Message  string
+	Detail   string
+	Hint     string
+}
+
+// Error returns the message as psql shows it, with its SQLSTATE.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s (SQLSTATE %s)", e.Severity, e.Message, e.Code)
+	if e.Detail != "" {
+		b.WriteString(": " + e.Detail)
+	}
+	if e.Hint != "" {
+		b.WriteString(" (" + e.Hint + ")")
+	}
+	return b.String()
+}
+
+// protocolVersion is 3.0, which every server speaks: PG_PROTOCOL in src/include/libpq/pqcomm.h.
+const protocolVersion = 3 << 16
+
+// maxMessage bounds what one message of the server may take: bytes.
+const maxMessage = 1 << 30
+
+// Open begins a session over conn, which it owns from then on, also if it fails.
+func Open(ctx context.Context, conn net.Conn, user, database, application string) (*Conn, error) {
+	c := &Conn{net: conn, r: bufio.NewReader(conn)}
+	done := c.until(ctx)
+	err := c.startup(user, database, application)
+	if err = done(err); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Conn) startup(user, database, application string) error {
+	text := binary.BigEndian.AppendUint32(make([]byte, 4), protocolVersion)
+	for _, s := range []string{"user", user, "database", database, "application_name", application, "client_encoding", "UTF8"} {
+		text = append(append(text, s...), 0)
+	}
+	text = append(text, 0)
+	binary.BigEndian.PutUint32(text, uint32(len(text)))
+	if _, err := c.net.Write(text); err != nil {
+		return err
+	}
+	_, err := c.results()
+	return err
+}
+
+// Query runs one or more statements, parted by semicolons, and returns the rows of all. A NULL is "".
+// Several statements are one transaction, unless they contain commands for transactions. If ctx ends before, the
+// connection is closed: the server may still do what it was asked to.
+func (c *Conn) Query(ctx context.Context, sql string) ([][]string, error) {
+	if strings.ContainsRune(sql, 0) {
+		return nil, errors.New("the SQL text contains a zero byte")
+	}
+	message := append([]byte{'Q', 0, 0, 0, 0}, sql...)
+	message = append(message, 0)
+	binary.BigEndian.PutUint32(message[1:], uint32(len(message)-1))
+	done := c.until(ctx)
+	_, err := c.net.Write(message)
+	var rows [][]string
+	if err == nil {
+		rows, err = c.results()
+	}
+	return rows, done(err)
+}
+
+// Close ends the session.
+func (c *Conn) Close() error {
+	c.net.SetDeadline(time.Now().Add(time.Second))
+	_, err := c.net.Write([]byte{'X', 0, 0, 0, 4})
+	return errors.Join(err, c.net.Close())
+}
+
+// until closes the connection when ctx ends. The function it returns gives that up, and turns the error that the
+// closing made into ctx's.
+func (c *Conn) until(ctx context.Context) func(error) error {
+	stop := context.AfterFunc(ctx, func() { c.net.Close() })
+	return func(err error) error {
+		if !stop() && err != nil {
+			return ctx.Err()
+		}
+		return err
+	}
+}
+
+// results reads up to ReadyForQuery.
+func (c *Conn) results() (rows [][]string, failed error) {
+	for {
+		kind, body, err := c.message()
+		if err != nil {
+			if failed != nil {
+				return nil, failed // the server says why and hangs up
+			}
+			return nil, err
+		}
+		switch kind {
+		case 'R':
+			if len(body) < 4 || binary.BigEndian.Uint32(body) != 0 {
+				return nil, errors.New("the server wants a password")
+			}
+		case 'D':
+			row, err := dataRow(body)
+			if err != nil {
+				return nil, err
+			}
+			rows = append(rows, row)
+		case 'E':
+			failed = serverError(body)
+		case 'G':
+			// COPY FROM STDIN: there is nothing to send. CopyFail.
+			if _, err := c.net.Write([]byte{'f', 0, 0, 0, 5, 0}); err != nil {
+				return nil, err
+			}
+		case 'Z':
+			return rows, failed
+		}
+	}
+}
+
+func (c *Conn) message() (kind byte, body []byte, err error) {
+	var head [5]byte
+	if _, err := io.ReadFull(c.r, head[:]); err != nil {
+		return 0, nil, err
+	}
+	n := binary.BigEndian.Uint32(head[1:])
+	if n < 4 || n > maxMessage {
+		return 0, nil, fmt.Errorf("the server sent a message of %d bytes", n)
+	}
+	body = make([]byte, n-4)
+	_, err = io.ReadFull(c.r, body)
+	return head[0], body, err
+}
+
+var errShort = errors.New("the server sent a message that is too short")
+
+func dataRow(b []byte) ([]string, error) {
+	if len(b) < 2 {
+		return nil, errShort
+	}
+	row := make([]string, binary.BigEndian.Uint16(b))
+	b = b[2:]
+	for i := range row {
+		if len(b) < 4 {
+			return nil, errShort
+		}
+		n := int32(binary.BigEndian.Uint32(b))
+		b = b[4:]
+		if n < 0 {
+			continue // NULL
+		}
+		if int(n) > len(b) {
+			return nil, errShort
+		}
+		row[i], b = string(b[:n]), b[n:]
+	}
+	return row, nil
+}
+
+func serverError(b []byte) *Error {
+	e := &Error{}
+	for field := range strings.SplitSeq(string(b), "\x00") {
+		if field == "" {
+			break
+		}
+		switch field[0] {
+		case 'V':
+			e.Severity = field[1:]
+		case 'C':
+			e.Code = field[1:]
+		case 'M':
+			e.Message = field[1:]
+		case 'D':
+			e.Detail = field[1:]
+		case 'H':
+			e.Hint = field[1:]
+		}
+	}
+	return e
+}
+
+// Literal quotes a string for SQL, whatever standard_conforming_strings is.
+func Literal(s string) string {
+	quoted := "'" + strings.ReplaceAll(s, "'", "''") + "'"
+	if strings.Contains(s, `\`) {
+		return " E" + strings.ReplaceAll(quoted, `\`, `\\`)
+	}
+	return quoted
+}
+
+// Identifier quotes a name for SQL.
+func Identifier(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }

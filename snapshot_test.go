@@ -1,0 +1,177 @@
+package embeddedpg_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"nself.org/embeddedpg"
+)
+
+// TestSnapshotUnderLoad copies a cluster while sessions move amounts between accounts: in the copy the sum is right,
+// what was acknowledged before the snapshot is there, and amcheck finds nothing.
+func TestSnapshotUnderLoad(t *testing.T) {
+	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword})
+	c := connect(t, s)
+	exec(t, c, "CREATE EXTENSION amcheck")
+	exec(t, c, "CREATE TABLE account (id int PRIMARY KEY, amount bigint NOT NULL, pad text)")
+	exec(t, c, "INSERT INTO account SELECT i, 1000, repeat('x', 500) FROM generate_series(1, 2000) i")
+	exec(t, c, "CREATE TABLE journal (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, worker int, n int)")
+	exec(t, c, "CREATE UNLOGGED TABLE scratch AS SELECT 1 AS a")
+
+	const workers = 4
+	var acknowledged [workers]atomic.Int64
+	ctx, stop := context.WithCancel(testContext(t))
+	var wg sync.WaitGroup
+	for w := range workers {
+		c := connect(t, s)
+		wg.Go(func() {
+			for n := int64(1); ctx.Err() == nil; n++ {
+				err := pgx.BeginFunc(testContext(t), c, func(tx pgx.Tx) error {
+					a, b := (w*37+int(n)*11)%2000+1, (w*101+int(n)*7)%2000+1
+					for _, step := range []struct{ id, by int }{{min(a, b), 5}, {max(a, b), -5}} {
+						if _, err := tx.Exec(testContext(t), "UPDATE account SET amount = amount + $1 WHERE id = $2", step.by, step.id); err != nil {
+							return err
+						}
+					}
+					_, err := tx.Exec(testContext(t), "INSERT INTO journal (worker, n) VALUES ($1, $2)", w, n)
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				acknowledged[w].Store(n)
+			}
+		})
+	}
+	defer wg.Wait()
+	defer stop()
+	parent := t.TempDir()
+	for i, name := range []string{"one", "two"} {
+		time.Sleep(100 * time.Millisecond)
+		var before [workers]int64
+		for w := range before {
+			before[w] = acknowledged[w].Load()
+		}
+		dir := filepath.Join(parent, name)
+		begin := time.Now()
+		if err := s.Snapshot(testContext(t), dir); err != nil {
+			t.Fatal(err)
+		}
+		t.Log("snapshot in", time.Since(begin))
+
+		begin = time.Now()
+		copied := start(t, embeddedpg.Config{From: dir, Password: templatePassword})
+		t.Log("copy started in", time.Since(begin))
+		cc := connect(t, copied)
+		if sum := one[int](t, cc, "SELECT sum(amount)::int FROM account"); sum != 2000*1000 {
+			t.Error("sum in the copy:", sum)
+		}
+		for w, n := range before {
+			if got := one[int64](t, cc, "SELECT count(*) FROM journal WHERE worker = $1 AND n <= $2", w, n); got != n {
+				t.Errorf("worker %d: %d of %d acknowledged transactions are in the copy", w, got, n)
+			}
+		}
+		exec(t, cc, "SELECT bt_index_check(c.oid, true) FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'btree' AND c.relkind = 'i' AND c.relpersistence = 'p'")
+		if n := one[int](t, cc, "SELECT count(*)::int FROM scratch"); n != 0 {
+			t.Error("rows in an unlogged table:", n)
+		}
+		exec(t, cc, "DELETE FROM journal")
+		if err := copied.Close(); err != nil {
+			t.Error(err)
+		}
+		if i == 0 {
+			if _, err := os.Stat(filepath.Join(dir, "backup_label")); err != nil {
+				t.Error("the snapshot changed:", err)
+			}
+		}
+	}
+	if n := one[int](t, c, "SELECT count(*)::int FROM pg_replication_slots"); n != 0 {
+		t.Error("slots left:", n)
+	}
+	entries, _ := os.ReadDir(parent)
+	if len(entries) != 2 {
+		t.Error("left beside the snapshots:", entries)
+	}
+	// The snapshot itself is a data directory.
+	direct := start(t, embeddedpg.Config{DataDir: filepath.Join(parent, "two"), Password: templatePassword})
+	if sum := one[int](t, connect(t, direct), "SELECT sum(amount)::int FROM account"); sum != 2000*1000 {
+		t.Error("sum in the snapshot:", sum)
+	}
+}
+
+// TestSnapshotFails leaves neither the snapshot nor anything beside it.
+func TestSnapshotFails(t *testing.T) {
+	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword})
+	parent := t.TempDir()
+	ctx, cancel := context.WithCancel(testContext(t))
+	cancel()
+	for name, test := range map[string]struct {
+		ctx  context.Context
+		dir  string
+		want string
+	}{
+		"cancelled":    {ctx, filepath.Join(parent, "a"), "canceled"},
+		"not empty":    {testContext(t), s.DataDir(), "in use"},
+		"not writable": {testContext(t), "/proc/embeddedpg/a", "no such file"},
+	} {
+		err := s.Snapshot(test.ctx, test.dir)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// A file that nobody can copy fails it in the middle.
+	if err := os.Symlink("elsewhere", filepath.Join(s.DataDir(), "base", "link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Snapshot(testContext(t), filepath.Join(parent, "b")); err == nil {
+		t.Error("a link was copied")
+	}
+	if entries, _ := os.ReadDir(parent); len(entries) > 0 {
+		t.Error("left behind:", entries)
+	}
+	c := connect(t, s)
+	if n := one[int](t, c, "SELECT count(*)::int FROM pg_replication_slots"); n != 0 {
+		t.Error("slots left:", n)
+	}
+}
+
+// TestFromStopped starts servers on copies of a stopped cluster, which stays as it was.
+func TestFromStopped(t *testing.T) {
+	from := newCluster(t)
+	for range 2 {
+		s := start(t, embeddedpg.Config{From: from, Password: templatePassword})
+		exec(t, connect(t, s), "CREATE TABLE t ()")
+		if _, err := embeddedpg.Start(testContext(t), embeddedpg.Config{From: s.DataDir()}); err == nil || !strings.Contains(err.Error(), "in use") {
+			t.Error("copy of a running cluster:", err)
+		}
+	}
+	for name, dir := range map[string]string{"empty": t.TempDir(), "missing": filepath.Join(t.TempDir(), "x"), "no cluster": filepath.Dir(from)} {
+		_, err := embeddedpg.Start(testContext(t), embeddedpg.Config{From: dir})
+		var told *embeddedpg.Error
+		if !errors.As(err, &told) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// DataDir that has a cluster is used as it is.
+	data := filepath.Join(t.TempDir(), "data")
+	for i := range 2 {
+		s := start(t, embeddedpg.Config{DataDir: data, From: from, Password: templatePassword})
+		if i == 0 {
+			exec(t, connect(t, s), "CREATE TABLE stays ()")
+		} else {
+			exec(t, connect(t, s), "TABLE stays")
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
