@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"net"
-	"os"
 	"sync"
 
 	"nself.org/embeddedpg/internal/cluster"
 	"nself.org/embeddedpg/internal/engine"
 	"nself.org/embeddedpg/internal/front"
+	"nself.org/embeddedpg/internal/tempdir"
 )
 
 // Server is a running PostgreSQL server. Its methods are safe for concurrent use.
@@ -19,7 +19,7 @@ type Server struct {
 	cluster *cluster.Cluster
 	front   *front.Front
 	pm      *cluster.Postmaster
-	temp    []string // directories to remove
+	temp    []*tempdir.Dir
 
 	watch sync.WaitGroup // the goroutine that follows the server's end
 	once  sync.Once      // of Close
@@ -108,7 +108,7 @@ func (s *Server) close() error {
 		errs = append(errs, s.cluster.Close())
 	}
 	for _, dir := range s.temp {
-		errs = append(errs, os.RemoveAll(dir))
+		errs = append(errs, dir.Remove())
 	}
 	return errors.Join(errs...)
 }

@@ -2,13 +2,13 @@ package embeddedpg
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"time"
 
 	"nself.org/embeddedpg/internal/cluster"
 	"nself.org/embeddedpg/internal/engine"
 	"nself.org/embeddedpg/internal/front"
+	"nself.org/embeddedpg/internal/tempdir"
 )
 
 // Start starts a server and returns when it accepts connections. It makes a new cluster where there is
@@ -98,29 +98,33 @@ func (s *Server) start(ctx context.Context) (err error) {
 	return nil
 }
 
+// tempPrefix begins the names of temporary directories. Those of programs that were killed are removed when the next
+// one is made.
+const tempPrefix = "embeddedpg-"
+
 // makeTemp makes the temporary directories that the Config leaves to us.
 func (s *Server) makeTemp() error {
 	if s.cfg.DataDir == "" {
-		dir, err := os.MkdirTemp("", "embeddedpg-")
+		dir, err := tempdir.Make("", tempPrefix)
 		if err != nil {
 			return err
 		}
 		s.temp = append(s.temp, dir)
-		s.cfg.DataDir = filepath.Join(dir, "data")
+		s.cfg.DataDir = filepath.Join(dir.Path(), "data")
 	}
 	if s.cfg.SocketDir == "" {
-		dir, err := os.MkdirTemp("", "embeddedpg-")
-		if err == nil && front.CheckSocketDir(dir, s.cfg.Port) != nil {
-			err = os.Remove(dir) // TMPDIR is too long a name for a socket
+		dir, err := tempdir.Make("", tempPrefix)
+		if err == nil && front.CheckSocketDir(dir.Path(), s.cfg.Port) != nil {
+			err = dir.Remove() // TMPDIR is too long a name for a socket
 			if err == nil {
-				dir, err = os.MkdirTemp("/tmp", "embeddedpg-")
+				dir, err = tempdir.Make("/tmp", tempPrefix)
 			}
 		}
 		if err != nil {
 			return err
 		}
 		s.temp = append(s.temp, dir)
-		s.cfg.SocketDir = dir
+		s.cfg.SocketDir = dir.Path()
 	}
 	dir, err := filepath.Abs(s.cfg.SocketDir)
 	s.cfg.SocketDir = dir

@@ -1,0 +1,143 @@
+// Package tempdir makes temporary directories that do not outlive their program for long: each holds a file that its
+// owner has locked, and who makes the next one removes those whose owner is gone. The lock is a flock, which ends with
+// the process, however that ends.
+//
+// It removes nothing without that file in it, and nothing of another user.
+package tempdir
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// marker is the file that says that a directory is ours to remove once nobody has the file locked.
+const marker = "embeddedpg-temporary"
+
+// Dir is a temporary directory. Its methods are not safe for concurrent use.
+type Dir struct {
+	path string
+	lock *os.File
+}
+
+// Make makes a directory in parent, mode 0700, whose name begins with prefix; parent "" is the system's directory for
+// temporary files. First it removes those of the same prefix there whose program has ended.
+func Make(parent, prefix string) (*Dir, error) {
+	if parent == "" {
+		parent = os.TempDir()
+	}
+	Sweep(parent, prefix)
+	path, err := os.MkdirTemp(parent, prefix)
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{path: path}
+	if d.lock, err = mark(path); err != nil {
+		os.RemoveAll(path)
+		return nil, err
+	}
+	return d, nil
+}
+
+// mark makes the marker of a new directory. It gets its name once it is locked, so that nobody finds it without.
+func mark(path string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(path, marker+".new"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = flock(f)
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(path, marker))
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// flock takes the lock of an open file if nobody has it.
+func flock(f *os.File) error {
+	for {
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// Path returns the directory's name: absolute if parent was.
+func (d *Dir) Path() string { return d.path }
+
+// Remove removes the directory and all in it.
+func (d *Dir) Remove() error {
+	return errors.Join(remove(d.path), d.lock.Close())
+}
+
+// Keep makes the directory an ordinary one, which nobody removes.
+func (d *Dir) Keep() error {
+	return errors.Join(os.Remove(filepath.Join(d.path, marker)), d.lock.Close())
+}
+
+// Kept reports whether the directory at path was made an ordinary one by Keep, or never was one of ours.
+func Kept(path string) bool {
+	_, err := os.Lstat(filepath.Join(path, marker))
+	return err != nil
+}
+
+// Sweep removes the directories in parent, of names that begin with prefix, whose program has ended. What cannot be
+// removed stays.
+func Sweep(parent, prefix string) {
+	entries, _ := os.ReadDir(parent)
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), prefix) {
+			sweep(filepath.Join(parent, e.Name()))
+		}
+	}
+}
+
+func sweep(path string) {
+	st, err := os.Lstat(path)
+	if err != nil || !owned(st) {
+		return
+	}
+	f, err := os.OpenFile(filepath.Join(path, marker), os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() || !owned(st) {
+		return
+	}
+	if flock(f) == nil {
+		remove(path)
+	}
+}
+
+// owned reports whether a file belongs to the user of this program.
+func owned(st fs.FileInfo) bool {
+	sys, ok := st.Sys().(*syscall.Stat_t)
+	return ok && int(sys.Uid) == os.Geteuid()
+}
+
+// remove removes the directory, its marker last: if it cannot end what it began, the next one does.
+func remove(path string) error {
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	errs := []error{err}
+	for _, e := range entries {
+		if e.Name() != marker {
+			errs = append(errs, os.RemoveAll(filepath.Join(path, e.Name())))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return os.RemoveAll(path)
+}
