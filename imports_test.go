@@ -14,7 +14,7 @@ var layers = [][]string{
 	{"internal/kernel"},
 	{"internal/vm"},
 	{"internal/engine", "internal/front", "internal/cluster"},
-	{"", "internal/client", "internal/project"},
+	{"", "internal/client", "internal/project", "internal/docker"},
 	{"internal/supervisor", "pgxembed"},
 }
 
