@@ -20,7 +20,7 @@ for tree in musl postgresql; do
 	done <"$wasm/patches/${tree%ql}/series"
 done
 
-for step in libc configure modules tools share pack; do
+for step in libc configure modules tools share sdk pack; do
 	echo "== $step"
 	sid "$B/wasm/$step.sh" "$B" >"$host/$step.log" 2>&1 || die "$step failed: see $host/$step.log"
 done

@@ -329,6 +329,9 @@ const (
 	SYS_args    = 5002 // (buf, len) -> bytes needed: argc, argv, 0, envp, 0, auxv, strings
 	SYS_sigwait = 5003 // (): returns -EINTR once a signal is pending that is not blocked
 	SYS_spawn   = 5004 // (argv, int fds[3] or 0, envp or 0) -> pid; -1 in fds inherits
+	SYS_dlopen  = 5005 // (file, u32 need[2], message, len) -> id of the side module in this process; need = bytes of data and their alignment, both to be met in SYS_dllink
+	SYS_dllink  = 5006 // (id, data, u32 finish[2], message, len): puts the module into the process; finish = functions to call then, in this order, or 0
+	SYS_dlsym   = 5007 // (id, name, u32 *address): of data, or a function's index in the table
 )
 
 // Sizes of structures in guest memory, and offsets of their fields: wasm/port/abi/structs.h.

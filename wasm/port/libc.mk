@@ -13,7 +13,8 @@ SKIP := $(wildcard src/ldso/*.c src/setjmp/*.c src/aio/*.c src/mq/*.c) \
 	$(addprefix src/string/,memcpy.c memmove.c memset.c memcmp.c) \
 	$(addprefix src/signal/,sigsetjmp_tail.c siglongjmp.c) \
 	$(addprefix src/process/,posix_spawn.c vfork.c) \
-	$(addprefix src/thread/,__set_thread_area.c __unmapself.c clone.c pthread_cancel.c pthread_create.c) \
+	$(addprefix src/thread/,__set_thread_area.c __unmapself.c clone.c pthread_cancel.c pthread_create.c \
+	thrd_create.c thrd_exit.c) src/time/timer_create.c \
 	src/env/__init_tls.c src/linux/sbrk.c src/locale/locale_map.c
 
 OBJECTS := $(patsubst src/%.c,obj/%.o,$(filter-out $(SKIP),$(wildcard src/*/*.c))) obj/wasm/throw.o

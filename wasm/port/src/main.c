@@ -1,10 +1,10 @@
 /*
  * clang gives main one of two names, by its arguments; _start calls the one
- * that has them. This object is linked only into programs with the other.
+ * that has them. This is for programs with the other.
  */
-int __main_void(void);
+__attribute__((__weak__)) int __main_void(void);
 
-int __main_argc_argv(int argc, char **argv)
+__attribute__((__weak__)) int __main_argc_argv(int argc, char **argv)
 {
 	return __main_void();
 }

@@ -100,6 +100,12 @@ long __wasm_syscall(long n, long a, long b, long c, long d, long e, long f)
 	return call(n, a, b, c, d, e, f);
 }
 
+/* The rest of libc asks for it in rare cases, and has an answer to this. */
+hidden int __clone(int (*run)(void *), void *stack, int flags, void *arg, ...)
+{
+	return -ENOSYS;
+}
+
 pid_t guest_spawn(char *const argv[], const int fds[3], char *const envp[])
 {
 	return syscall(SYS_spawn, argv, fds, envp);

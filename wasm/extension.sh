@@ -1,0 +1,34 @@
+#!/bin/bash
+# Builds an extension as a side module, which a server loads at run time:
+#
+#	extension.sh SOURCE OUT [MAKE ARGUMENT...]
+#
+# SOURCE is the folder of an extension whose makefile uses PGXS; it is not written
+# to. OUT gets NAME.so, NAME.control and the SQL files, and is what
+# Config.ExtensionDirs names. Needs what build.sh needs, and one run of it.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+[ $# -ge 2 ] || die "usage: extension.sh SOURCE OUT [MAKE ARGUMENT...]"
+source=$(realpath "$1") out=$2
+shift 2
+"$wasm/root.sh" --verify
+sdk=${EMBEDDEDPG_SDK:-/build/image/sdk} # in the root
+[ -x "$root$sdk/bin/pg_config" ] || die "no $sdk in $root: run wasm/build.sh"
+
+work=$(mktemp -d "$root/build/extension.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+cp -r "$source" "$work/source"
+in=${work#"$root"}
+pgxs=(GUEST_LINK=side "PATH=$sdk/bin:/usr/sbin:/usr/bin:/sbin:/bin" make -s -C "$in/source" PG_CONFIG=pg_config "$@")
+sid env "${pgxs[@]}" all
+sid env "${pgxs[@]}" install DESTDIR="$in/stage"
+
+mkdir -p "$out"
+for folder in lib share/extension; do
+	[ ! -d "$work/stage/pgsql/$folder" ] || find "$work/stage/pgsql/$folder" -maxdepth 1 -type f -exec cp -t "$out" {} +
+done
+for so in "$work"/stage/pgsql/lib/*.so; do
+	sid llvm-strip-22 --strip-all "${so#"$root"}" -o "$in/stripped"
+	install -m 644 "$work/stripped" "$out/$(basename "$so")"
+done

@@ -1,0 +1,21 @@
+#!/bin/bash
+# Inside the sid root: gathers what extensions are built with into $B/sdk, by
+# PGXS, PostgreSQL's own way: its headers and makefiles, those of libc, the
+# compiler, and a pg_config. extension.sh uses it.
+set -euo pipefail
+B=$1
+export PATH=$B/wasm:$PATH
+cd "$B/postgresql"
+sdk=$B/sdk
+rm -rf "$sdk"
+mkdir -p "$sdk/bin" "$sdk/sysroot"
+
+make -s -C src install-local DESTDIR="$sdk"
+for dir in src/include src/makefiles config src/pl/plpgsql/src contrib/{cube,hstore,isn,ltree,seg}; do
+	make -s -C "$dir" install DESTDIR="$sdk"
+done
+cp src/interfaces/libpq/libpq-{fe,events}.h "$sdk/pgsql/include/"
+mv "$sdk/pgsql/include" "$sdk/pgsql/lib/pgxs" "$sdk/"
+rm -rf "$sdk/pgsql"
+cp -r "$B/sysroot/include" "$sdk/sysroot/"
+cp "$B/wasm/wasm32-cc" "$B/wasm/pg_config" "$sdk/bin/"
