@@ -14,8 +14,8 @@ var layers = [][]string{
 	{"internal/kernel"},
 	{"internal/vm"},
 	{"internal/engine", "internal/front", "internal/cluster"},
-	{"", "internal/client", "internal/project", "internal/docker"},
-	{"internal/supervisor", "pgxembed"},
+	{"", "internal/client", "internal/project", "internal/docker", "internal/certs"},
+	{"internal/supervisor", "pgxembed", "internal/compose"},
 }
 
 // withCgo are the only packages that may import "C"; wasmtime is in vm's care alone.

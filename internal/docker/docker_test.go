@@ -94,7 +94,7 @@ func TestNotThere(t *testing.T) {
 		{"down, in JSON", map[string]string{"docker": `echo '{"ServerErrors":["` + down + `"]}'`}, docker.ErrDown, "systemctl start docker"},
 		{"permission", says(denied), docker.ErrPermission, "docker group"},
 		{"no compose", map[string]string{"docker": works(`echo "docker: compose is not a docker command" >&2; exit 1`)}, docker.ErrNoCompose, "docker-compose-plugin"},
-		{"compose 1", map[string]string{"docker": works("exit 1"), "docker-compose": "echo 1.29.2"}, docker.ErrOldCompose, "2.17 or later"},
+		{"compose 1", map[string]string{"docker": works("exit 1"), "docker-compose": "echo 1.29.2"}, docker.ErrOldCompose, "2.24 or later"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			commands(t, tt.scripts)

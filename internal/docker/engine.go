@@ -167,8 +167,8 @@ func (e *Engine) findCompose(ctx context.Context) error {
 	return problem(ErrNoCompose, "", "install it (the package docker-compose-plugin, or docker-compose-v2, or Debian's docker-compose), "+alone)
 }
 
-// The first Docker Compose whose up has --wait with a time limit.
-const minMajor, minMinor = 2, 17
+// The first Docker Compose that reads all that compose-go writes: env_file with a path.
+const minMajor, minMinor = 2, 24
 
 func release(version string) (major, minor int) {
 	words := strings.SplitN(version, ".", 3)

@@ -114,6 +114,11 @@ func (p *Project) Check() error {
 			errs = append(errs, err)
 		}
 	}
+	for _, name := range []string{"BASE_DOMAIN", "HASURA_ROUTE", "AUTH_ROUTE"} {
+		if v := p.Get(name); !hostName.MatchString(v) || name != "BASE_DOMAIN" && strings.Contains(v, ".") {
+			errs = append(errs, &fault.Error{Op: "use " + name, Path: v, Err: errors.New("it is no name for a host"), Hint: "use lower-case letters, digits and -"})
+		}
+	}
 	used := map[int]string{}
 	for _, name := range []string{"HASURA_PORT", "AUTH_PORT", "NGINX_HTTP_PORT", "NGINX_HTTPS_PORT"} {
 		port, err := p.Port(name)
@@ -125,12 +130,16 @@ func (p *Project) Check() error {
 			used[port] = name
 		}
 	}
-	for name, allowed := range map[string][]string{
-		"SSL_MODE":       {"local", "custom", "none"},
-		"NSELF_DB_ROUTE": {"auto", "socket", "tcp"},
+	for _, c := range []struct {
+		name    string
+		allowed []string
+	}{
+		{"SSL_MODE", []string{"local", "custom", "none"}},
+		{"NSELF_DB_ROUTE", []string{"auto", "socket", "tcp"}},
+		{"HASURA_JWT_TYPE", []string{"HS256", "HS384", "HS512"}},
 	} {
-		if v := p.Get(name); !slices.Contains(allowed, v) {
-			errs = append(errs, &fault.Error{Op: "use " + name, Err: fmt.Errorf("%q is none of %s", v, strings.Join(allowed, ", ")), Hint: "set " + name + " to one of them"})
+		if v := p.Get(c.name); !slices.Contains(c.allowed, v) {
+			errs = append(errs, &fault.Error{Op: "use " + c.name, Err: fmt.Errorf("%q is none of %s", v, strings.Join(c.allowed, ", ")), Hint: "set " + c.name + " to one of them"})
 		}
 	}
 	return errors.Join(errs...)

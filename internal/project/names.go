@@ -11,6 +11,9 @@ const maxName = 63
 // composeName is what Docker Compose takes as a project's name.
 var composeName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 
+// hostName is a host's name, in lower case.
+var hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+
 // projectName makes a name for Docker Compose from a directory's; "" if nothing is left of it.
 func projectName(dir string) string {
 	name := strings.Map(func(r rune) rune {

@@ -150,19 +150,20 @@ func TestWrongValues(t *testing.T) {
 
 // TestCheck wants every finding at once, and no secret shown.
 func TestCheck(t *testing.T) {
-	err := load(t, map[string]string{".env": "PROJECT_NAME=Über\nHASURA_GRAPHQL_ADMIN_SECRET=tooshort\nPOSTGRES_PASSWORD=0123456789abcdef\nHASURA_PORT=80\nSSL_MODE=yes\n"}).Check()
+	err := load(t, map[string]string{".env": "PROJECT_NAME=Über\nHASURA_GRAPHQL_ADMIN_SECRET=tooshort\nPOSTGRES_PASSWORD=0123456789abcdef\nHASURA_PORT=80\nSSL_MODE=yes\nAUTH_ROUTE=a;b\nBASE_DOMAIN=a{}\n"}).Check()
 	if err == nil {
 		t.Fatal("nothing found")
 	}
 	for _, want := range []string{
 		"use PROJECT_NAME Über", "use HASURA_GRAPHQL_ADMIN_SECRET: it has 8 characters, and 32 is the least",
 		"use HASURA_JWT_KEY: it is not set", "use NGINX_HTTP_PORT: 80 is HASURA_PORT's port already", `use SSL_MODE: "yes" is none of local, custom, none`,
+		"use AUTH_ROUTE a;b", "use BASE_DOMAIN a{}",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in: %v", want, err)
 		}
 	}
-	if n := strings.Count(err.Error(), "\n") + 1; n != 5 || strings.Contains(err.Error(), "tooshort") {
+	if n := strings.Count(err.Error(), "\n") + 1; n != 7 || strings.Contains(err.Error(), "tooshort") {
 		t.Errorf("%d findings: %v", n, err)
 	}
 }
