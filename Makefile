@@ -4,6 +4,7 @@
 # make check-postgres  PostgreSQL's own regression and isolation suites against our server
 # make check-native    data directories moved between our server and native PostgreSQL 18
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
+# make benchmarks      docs/benchmarks.md: ours, native PostgreSQL 18 and PGlite
 # make crash           50 kills of a server under load (KILLS=n)
 # make wasm            build internal/image anew from wasm/wasm.lock
 
@@ -15,7 +16,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What has no cgo must compile everywhere; these packages are the others.
 PORTABLE := ./internal/kernel ./internal/vfs
 
-.PHONY: try test test-short lint check-postgres check-native bench crash wasm clean
+.PHONY: try test test-short lint check-postgres check-native bench benchmarks crash wasm clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') internal/image/postgres.wasm
 	go build -o nself ./cmd/nself
@@ -48,6 +49,9 @@ check-native:
 
 bench:
 	tests/suites.sh bench
+
+benchmarks:
+	tests/suites.sh benchmarks
 
 crash:
 	go test ./tests/crash -count=1 -v -timeout 30m -kills $(KILLS)

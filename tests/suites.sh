@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs the suites that need native PostgreSQL 18 from Debian beside our server: postgres, native, bench or all (the
+# Runs the suites that need native PostgreSQL 18 from Debian beside our server: postgres, native, bench, benchmarks or all (the
 # first two). Needs root, and the network the first time; what it fetches stays in the cache folder.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -27,12 +27,25 @@ native() {
 	EMBEDDEDPG_DEBIAN_ROOT=$root go test -count=1 -v -timeout 20m ./tests/native
 }
 
-suite=${1:?usage: suites.sh postgres|native|bench|all}
+# npm gets PGlite, where there is an npm: without it the page has two columns.
+benchmarks() {
+	npm=
+	if command -v npm >/dev/null; then
+		npm=$cache/suites/pglite
+		mkdir -p "$npm"
+		(cd "$npm" && { [ -e package.json ] || npm init -y >/dev/null; } &&
+			npm install --no-audit --no-fund $(sed -n 's/^var PGlitePackages.*{\(.*\)}/\1/p' "$top/tests/rivals/pglite.go" | tr -d '",'))
+	fi
+	go run ./tests/benchpage -root "$root" -npm "$npm" "$@"
+}
+
+suite=${1:?usage: suites.sh postgres|native|bench|benchmarks|all}
 shift
 case $suite in
 postgres) postgres "$@" ;;
 native) native ;;
 bench) go run ./tests/benchpostgres -root "$root" "$@" ;;
+benchmarks) benchmarks "$@" ;;
 all) native && postgres ;;
 *) die "no suite $suite" ;;
 esac

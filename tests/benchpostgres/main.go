@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"nself.org/embeddedpg/tests/rivals"
 )
 
 // load is one way of running pgbench.
@@ -31,25 +33,8 @@ var loads = []load{
 	{"TPC-B c16", []string{"-c16", "-j2"}},
 }
 
-// settings are given to both servers.
-var settings = map[string]string{
-	"shared_buffers":       "128MB",
-	"max_connections":      "100",
-	"max_wal_size":         "4GB",
-	"checkpoint_timeout":   "30min",
-	"autovacuum":           "off",
-	"log_min_messages":     "fatal",
-	"fsync":                "on",
-	"synchronous_commit":   "on",
-	"full_page_writes":     "on",
-	"track_io_timing":      "off",
-	"track_activities":     "on",
-	"io_method":            "worker",
-	"wal_sync_method":      "fdatasync",
-	"effective_cache_size": "4GB",
-}
-
 func main() {
+	rivals.Serve()
 	root := flag.String("root", "", "Debian root directory with postgresql-18 and its client package")
 	seconds := flag.Int("time", 4, "duration of one pgbench run in `seconds`")
 	rounds := flag.Int("rounds", 3, "runs of each kind; the medians are printed")
@@ -76,25 +61,23 @@ func run(root string, seconds, rounds, scale int, only string) error {
 		return err
 	}
 	ctx := context.Background()
-	ours, err := startOurs(ctx, root, work)
-	if err != nil {
-		return err
+	place := rivals.Place{Root: root, Work: work}
+	var servers []*rivals.Server
+	for _, start := range []func(context.Context, rivals.Place) (*rivals.Server, error){rivals.Ours, rivals.Native} {
+		s, err := start(ctx, place)
+		if err != nil {
+			return err
+		}
+		defer s.Stop()
+		servers = append(servers, s)
 	}
-	defer ours.stop()
-	native, err := startNative(ctx, root, work)
-	if err != nil {
-		return err
-	}
-	defer native.stop()
-
-	servers := []server{ours, native}
 	fmt.Printf("pgbench -s %d, %d s a run, medians of %d in turn; fsync on\n", scale, seconds, rounds)
 	for _, s := range servers {
 		start := time.Now()
-		if _, err := s.pgbench("-i", "-q", "-s", fmt.Sprint(scale)); err != nil {
+		if _, err := s.Pgbench("-i", "-q", "-s", fmt.Sprint(scale)); err != nil {
 			return err
 		}
-		fmt.Printf("init %s: %.2f s\n", s.name(), time.Since(start).Seconds())
+		fmt.Printf("init %s: %.2f s\n", s.Name, time.Since(start).Seconds())
 	}
 	fmt.Printf("%-16s %10s %10s %7s   %12s %12s %7s\n", "load", "ours tps", "native", "ratio", "ours us/tx", "native", "ratio")
 	for _, l := range loads {
@@ -104,14 +87,14 @@ func run(root string, seconds, rounds, scale int, only string) error {
 		var tps, cpu [2][]float64
 		for range rounds {
 			for i, s := range servers {
-				before := s.cpu()
-				r, err := s.pgbench(append([]string{"-n", "-T", fmt.Sprint(seconds)}, l.args...)...)
+				before := s.CPU()
+				r, err := s.Pgbench(append([]string{"-n", "-T", fmt.Sprint(seconds)}, l.args...)...)
 				if err != nil {
-					return fmt.Errorf("%s, %s: %w", s.name(), l.name, err)
+					return fmt.Errorf("%s, %s: %w", s.Name, l.name, err)
 				}
-				used := s.cpu() - before
-				tps[i] = append(tps[i], r.tps)
-				cpu[i] = append(cpu[i], float64(used.Microseconds())/float64(r.transactions))
+				used := s.CPU() - before
+				tps[i] = append(tps[i], r.TPS)
+				cpu[i] = append(cpu[i], float64(used.Microseconds())/float64(r.Transactions))
 			}
 		}
 		o, n, oc, nc := median(tps[0]), median(tps[1]), median(cpu[0]), median(cpu[1])
