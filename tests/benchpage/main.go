@@ -17,6 +17,7 @@ import (
 // options are how long and how often things are run.
 type options struct {
 	seconds, rounds, scale, rows int
+	only                         string
 }
 
 func main() {
@@ -29,6 +30,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "runs of each kind; the medians are shown")
 	flag.IntVar(&o.scale, "scale", 10, "pgbench's scale factor")
 	flag.IntVar(&o.rows, "rows", 300000, "rows that COPY moves")
+	flag.StringVar(&o.only, "only", "", "measure only starts, transactions, copies, questions, memories or sizes")
 	flag.Parse()
 	if *root == "" {
 		fmt.Fprintln(os.Stderr, "benchpage: -root is required; `make benchmarks` sets it")
@@ -64,10 +66,17 @@ func run(root, npm, page string, o options) error {
 	}
 
 	var tables []table
-	for _, measure := range []func(context.Context, rivals.Place, []contestant, options) (table, error){
-		starts, transactions, copies, questions, memories, sizes,
+	for _, measure := range []struct {
+		name string
+		f    func(context.Context, rivals.Place, []contestant, options) (table, error)
+	}{
+		{"starts", starts}, {"transactions", transactions}, {"copies", copies},
+		{"questions", questions}, {"memories", memories}, {"sizes", sizes},
 	} {
-		t, err := measure(ctx, place, contestants, o)
+		if !strings.Contains(measure.name, o.only) {
+			continue
+		}
+		t, err := measure.f(ctx, place, contestants, o)
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,7 @@
 -- A wholesale business, filled by a hash of the row numbers: the same data on every server. There are
 -- 50,000 orders with about 200,000 lines.
-CREATE FUNCTION pick(row int8, salt int8, n int8) RETURNS int8 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-	RETURN (hashint8extended(row, salt) & 9223372036854775807) % n;
+CREATE FUNCTION pick(k int8, salt int8, n int8) RETURNS int8 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURN (hashint8extended(k, salt) & 9223372036854775807) % n;
 
 CREATE TABLE area (area_id int PRIMARY KEY, name text NOT NULL);
 INSERT INTO area VALUES (0, 'north'), (1, 'east'), (2, 'south'), (3, 'west'), (4, 'islands');

@@ -26,7 +26,7 @@ var Settings = map[string]string{
 	"max_wal_size":         "4GB",
 	"checkpoint_timeout":   "30min",
 	"autovacuum":           "off",
-	"log_min_messages":     "fatal",
+	"log_min_messages":     "panic",
 	"fsync":                "on",
 	"synchronous_commit":   "on",
 	"full_page_writes":     "on",
