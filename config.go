@@ -77,6 +77,11 @@ type Config struct {
 	// and nobody else may write it. Default: .nself/cache in the home directory.
 	CacheDir string
 
+	// ServerModule is the path of a postgres.wasm to run in place of the embedded one, as this project's make
+	// wasm builds it. It must suit the embedded kernel and files; one that asks the kernel for anything
+	// else is refused. It runs in the same sandbox. Default: the embedded one.
+	ServerModule string
+
 	// Progress is called during Start when a stage begins, and several times a second while code is
 	// compiled; never twice at once, and not after Start has returned. It must not block. Default: none.
 	Progress func(Progress)

@@ -35,6 +35,12 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	var override *engine.ServerModule
+	if s.cfg.ServerModule != "" {
+		if override, err = engine.ReadServerModule(s.cfg.ServerModule); err != nil {
+			return err
+		}
+	}
 	temporary := s.cfg.DataDir == ""
 	if err := s.makeTemp(); err != nil {
 		return err
@@ -53,6 +59,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	s.engine, err = engine.Load(ctx, engine.Options{
 		CacheDir: s.cfg.CacheDir,
 		Server:   true,
+		Override: override,
 		Tools:    create,
 		Log:      s.cfg.Log,
 		Compile:  func(d time.Duration) { s.cfg.Progress(Progress{StageCompile, d}) },

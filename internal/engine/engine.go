@@ -23,6 +23,7 @@ import (
 type Options struct {
 	CacheDir string              // of compiled code; "": DefaultCacheDir
 	Server   bool                // load the server
+	Override *ServerModule       // in place of the embedded server; nil: none
 	Tools    bool                // load the client programs and initdb
 	Compile  func(time.Duration) // called several times a second while code is compiled, with the time taken so far
 	Log      slog.Handler        // warnings; nil: dropped
@@ -90,7 +91,11 @@ func load(ctx context.Context, o Options) (e *Engine, err error) {
 		return m, err
 	}
 	if o.Server {
-		if e.postgres, err = module("postgres", image.Postgres(), image.PostgresSHA256); err != nil {
+		code, hash := image.Postgres(), image.PostgresSHA256
+		if o.Override != nil {
+			code, hash = o.Override.code, o.Override.hash
+		}
+		if e.postgres, err = module("postgres", code, hash); err != nil {
 			return e, err
 		}
 	}
