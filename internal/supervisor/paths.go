@@ -71,6 +71,40 @@ func (p Paths) shortDir() (string, error) {
 	return dir, makePrivate(dir)
 }
 
+// socketDir is where the database's socket is, below the short directory. A container mounts it, and with it
+// neither the control socket nor anything else.
+func socketDir(short string) string { return filepath.Join(short, "pg") }
+
+// SocketDir makes the short directory and returns where the socket is or will be: libpq's "host".
+func (p Paths) SocketDir() (string, error) {
+	short, err := p.shortDir()
+	return socketDir(short), err
+}
+
+// ForgetSocketDir removes what a shared socket's directory leaves behind, if nothing is in it any more.
+func (p Paths) ForgetSocketDir() {
+	if short, err := p.shortDir(); err == nil {
+		os.Remove(socketDir(short))
+		os.Remove(short)
+	}
+}
+
+// makeShared makes a directory that others may enter, if they see it.
+func makeShared(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o755) // whatever the umask is
+}
+
+// socketMode is the socket's. In a shared one's way stands its directory's parent, and then the password.
+func socketMode(shared bool) fs.FileMode {
+	if shared {
+		return 0o666
+	}
+	return 0o600
+}
+
 // makePrivate makes a directory, or checks that the one there is private.
 func makePrivate(dir string) error {
 	err := os.Mkdir(dir, 0o700)

@@ -23,6 +23,17 @@ type Options struct {
 	Password string // the superuser's; "": the one kept, or a new random one
 	Database string // is made if it does not exist; "": postgres
 	CacheDir string // of compiled code; "": the default
+	Module   string // path of an engine module in place of the embedded one; "": none
+
+	// Shared opens the socket to programs that see its directory from elsewhere, such as containers: the
+	// directory has mode 0755 and the socket 0666, inside a parent that is this user's alone. The directory
+	// stays after the end, because a mount of it would not follow to a new one.
+	Shared bool
+
+	Listen    string            // TCP address host:port besides the socket; "": none
+	Settings  map[string]string // of the server; see embeddedpg.Config
+	Bootstrap []string          // statements run in Database before it is ready, at each start
+	Transient bool              // end when nobody holds the database any more; see Hold
 }
 
 // Run starts the database and keeps it until ctx ends, someone asks for the end over the control socket,
@@ -58,6 +69,8 @@ type supervisor struct {
 		sync.Mutex
 		state    State
 		stopping bool
+		holders  int         // of a transient database
+		leave    *time.Timer // ends a transient one that nobody holds
 	}
 }
 
@@ -67,12 +80,18 @@ func (s *supervisor) run(ctx context.Context, o Options, log slog.Handler, progr
 		return err
 	}
 	defer os.Remove(short) // fails while something is in it
+	if o.Shared {
+		if err := makeShared(socketDir(short)); err != nil {
+			return err
+		}
+	}
 	if o.Port == 0 {
 		o.Port = 5432
 	}
 	s.mu.state = State{
-		PID: os.Getpid(), Version: image.Version, Control: filepath.Join(short, "control.sock"), SocketDir: filepath.Join(short, "pg"),
+		PID: os.Getpid(), Version: image.Version, Control: filepath.Join(short, "control.sock"), SocketDir: socketDir(short),
 		Port: o.Port, User: orDefault(o.User, "postgres"), Database: orDefault(o.Database, "postgres"),
+		Transient: o.Transient,
 	}
 	if err := s.enter(Starting); err != nil {
 		return err
@@ -88,10 +107,10 @@ func (s *supervisor) run(ctx context.Context, o Options, log slog.Handler, progr
 		s.forget()
 		return err
 	}
-	if err := s.enter(Ready); err != nil {
-		db.Close()
-		return err
+	if err := s.ready(db); err != nil {
+		return errors.Join(err, db.Close())
 	}
+	defer s.noLeave()
 	state := s.current()
 	progress(Event{Ready: &state})
 
@@ -133,7 +152,7 @@ func (s *supervisor) start(ctx context.Context, o Options, log slog.Handler, pro
 	db, err := embeddedpg.Start(ctx, embeddedpg.Config{
 		DataDir: s.paths.Data(), SocketDir: state.SocketDir, Port: state.Port,
 		Superuser: state.User, Password: password, Database: state.Database,
-		CacheDir: o.CacheDir, Log: log,
+		CacheDir: o.CacheDir, ServerModule: o.Module, Listen: o.Listen, SocketMode: socketMode(o.Shared), Settings: o.Settings, Log: log,
 		Progress: func(p embeddedpg.Progress) { progress(Event{Stage: p.Stage, Elapsed: p.Elapsed}) },
 	})
 	if err != nil {
@@ -142,6 +161,9 @@ func (s *supervisor) start(ctx context.Context, o Options, log slog.Handler, pro
 	err = s.paths.link(filepath.Join(state.SocketDir, front.SocketName(state.Port)))
 	if err == nil {
 		err = provide(ctx, db, state, password)
+	}
+	if err == nil {
+		err = bootstrap(ctx, db, state, o.Bootstrap)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -154,6 +176,19 @@ func (s *supervisor) current() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.mu.state
+}
+
+// ready enters the phase of that name.
+func (s *supervisor) ready(db *embeddedpg.Server) error {
+	s.mu.Lock()
+	if a := db.Addr(); a != nil {
+		s.mu.state.Listen = a.String()
+	}
+	if s.mu.state.Transient {
+		s.mu.leave = time.AfterFunc(holdWait, s.askStop)
+	}
+	s.mu.Unlock()
+	return s.enter(Ready)
 }
 
 // enter begins a phase and writes it down.

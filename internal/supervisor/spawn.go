@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,7 +38,7 @@ func Spawn(ctx context.Context, o Options, command []string, progress func(Event
 		return State{}, err
 	}
 	defer r.Close()
-	in, err := optionsPipe(o)
+	options, err := json.Marshal(o)
 	if err != nil {
 		w.Close()
 		return State{}, err
@@ -45,12 +46,11 @@ func Spawn(ctx context.Context, o Options, command []string, progress func(Event
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir = "/" // hold no file system but the runtime directory's
 	cmd.Env = withoutSecrets(os.Environ())
-	cmd.Stdin = in
+	cmd.Stdin = bytes.NewReader(options) // a pipe: the password is in neither a command line nor an environment
 	cmd.Stdout, cmd.Stderr = log, log // a Go crash report lands there
 	cmd.ExtraFiles = []*os.File{w}    // becomes eventFD
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
-	in.Close()
 	w.Close()
 	if err != nil {
 		return State{}, fmt.Errorf("start the background process: %w", err)
@@ -66,28 +66,6 @@ func Spawn(ctx context.Context, o Options, command []string, progress func(Event
 		err = ctx.Err()
 	}
 	return s, err
-}
-
-// optionsPipe returns a pipe that holds the options. The password is among them, so they are neither
-// on a command line nor in an environment. A pipe takes 4 KiB at least without a reader.
-func optionsPipe(o Options) (*os.File, error) {
-	b, err := json.Marshal(o)
-	if err != nil {
-		return nil, err
-	}
-	if len(b) > 4096 {
-		return nil, errors.New("the options are too long")
-	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer w.Close()
-	if _, err := w.Write(b); err != nil {
-		r.Close()
-		return nil, err
-	}
-	return r, nil
 }
 
 // withoutSecrets is the environment for a process that stays.

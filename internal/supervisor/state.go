@@ -23,6 +23,8 @@ type State struct {
 	Port      int       `json:"port"`              // of the socket's name
 	User      string    `json:"user"`              // the superuser
 	Database  string    `json:"database"`          //
+	Listen    string    `json:"listen,omitempty"`  // TCP address, if there is one
+	Transient bool      `json:"transient"`         // it ends with the last program that holds it
 	Started   time.Time `json:"started"`           // of this phase
 	Failure   string    `json:"failure,omitempty"` // why it ended, if by itself
 }
