@@ -15,7 +15,7 @@ var layers = [][]string{
 	{"internal/vm"},
 	{"internal/engine", "internal/front", "internal/cluster"},
 	{"", "internal/client", "internal/project", "internal/docker", "internal/certs"},
-	{"internal/supervisor", "pgxembed", "internal/compose"},
+	{"internal/supervisor", "internal/migrate", "pgxembed", "internal/compose"},
 }
 
 // withCgo are the only packages that may import "C"; wasmtime is in vm's care alone.

@@ -47,8 +47,8 @@ func Spawn(ctx context.Context, o Options, command []string, progress func(Event
 	cmd.Dir = "/" // hold no file system but the runtime directory's
 	cmd.Env = withoutSecrets(os.Environ())
 	cmd.Stdin = bytes.NewReader(options) // a pipe: the password is in neither a command line nor an environment
-	cmd.Stdout, cmd.Stderr = log, log // a Go crash report lands there
-	cmd.ExtraFiles = []*os.File{w}    // becomes eventFD
+	cmd.Stdout, cmd.Stderr = log, log    // a Go crash report lands there
+	cmd.ExtraFiles = []*os.File{w}       // becomes eventFD
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
 	w.Close()
