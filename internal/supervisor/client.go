@@ -134,3 +134,17 @@ func stopAnswer(resp *http.Response) error {
 	b, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	return errors.Join(errors.New(strings.TrimSpace(string(b))), err)
 }
+
+// WaitEnd waits until no supervisor has the runtime directory.
+func WaitEnd(ctx context.Context, p Paths) error {
+	for {
+		if alive, err := p.locked(); err != nil || !alive {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(poll):
+		}
+	}
+}

@@ -36,6 +36,7 @@ func (s *supervisor) listen() (*control, error) {
 	mux.HandleFunc("GET /status", s.serveStatus)
 	mux.HandleFunc("POST /stop", s.serveStop)
 	mux.HandleFunc("POST /hold", s.serveHold)
+	mux.HandleFunc("POST /release", s.serveRelease)
 	mux.HandleFunc("POST /keep", s.serveKeep)
 	c := &control{http: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, done: make(chan struct{})}
 	go func() {

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"net/http"
@@ -13,13 +14,15 @@ import (
 // holdWait is how long a transient database waits for its first holder, which asks right after the start.
 const holdWait = 15 * time.Second
 
-// serveHold keeps a transient database for as long as the request lasts: a program that is killed lets go too.
+// serveHold keeps a transient database for as long as the request lasts, so that a program that is killed lets
+// go too, or until serveRelease is asked with the same id.
 func (s *supervisor) serveHold(w http.ResponseWriter, r *http.Request) {
-	if !s.hold() {
+	id := r.FormValue("id")
+	if !s.hold(id) {
 		http.Error(w, "the database is stopping", http.StatusConflict)
 		return
 	}
-	defer s.release()
+	defer s.release(id)
 	w.WriteHeader(http.StatusOK)
 	_ = http.NewResponseController(w).Flush()
 	select {
@@ -28,21 +31,35 @@ func (s *supervisor) serveHold(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *supervisor) hold() bool {
+// serveRelease answers whether the database ends now.
+func (s *supervisor) serveRelease(w http.ResponseWriter, r *http.Request) {
+	s.release(r.FormValue("id"))
+	select {
+	case <-s.stop:
+		w.WriteHeader(http.StatusAccepted)
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func (s *supervisor) hold(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.stopping {
 		return false
 	}
-	s.mu.holders++
+	if s.mu.holders == nil {
+		s.mu.holders = map[string]bool{}
+	}
+	s.mu.holders[id] = true
 	s.noLeaveLocked()
 	return true
 }
 
-func (s *supervisor) release() {
+func (s *supervisor) release(id string) {
 	s.mu.Lock()
-	s.mu.holders--
-	last := s.mu.holders == 0 && s.mu.state.Transient
+	delete(s.mu.holders, id)
+	last := len(s.mu.holders) == 0 && s.mu.state.Transient
 	s.mu.Unlock()
 	if last {
 		s.askStop()
@@ -78,14 +95,27 @@ func (s *supervisor) noLeaveLocked() {
 // ErrStopping is returned where a database is about to end.
 var ErrStopping = errors.New("it is stopping")
 
-// Hold keeps a transient database running until release is called or this program ends. For one that nself
-// start started it changes nothing. If the database is stopping already the error is ErrStopping.
-func Hold(ctx context.Context, s State) (release func(), err error) {
-	resp, err := ask(ctx, s, "/hold")
+// Hold keeps a transient database running until release is called or this program ends. release returns
+// when a database that ends with it has ended. For one that nself start started Hold changes nothing. If
+// the database is stopping already the error is ErrStopping.
+func Hold(ctx context.Context, p Paths, s State) (release func() error, err error) {
+	id := rand.Text()
+	held, err := ask(ctx, s, "/hold?id="+id)
 	if err != nil {
 		return nil, err
 	}
-	return func() { resp.Body.Close() }, nil
+	return func() error {
+		defer held.Body.Close()
+		resp, err := request(ctx, s, http.MethodPost, "/release?id="+id)
+		if err != nil { // it has gone already: stopped, or killed
+			return WaitEnd(ctx, p)
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode == http.StatusAccepted {
+			return WaitEnd(ctx, p)
+		}
+		return nil
+	}, nil
 }
 
 // Keep makes a transient database stay until Stop.

@@ -69,8 +69,8 @@ type supervisor struct {
 		sync.Mutex
 		state    State
 		stopping bool
-		holders  int         // of a transient database
-		leave    *time.Timer // ends a transient one that nobody holds
+		holders  map[string]bool // of a transient database, by id
+		leave    *time.Timer     // ends a transient one that nobody holds
 	}
 }
 

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	"nself.org/embeddedpg"
+)
+
+// jsonFlag adds --json to a command whose output programs read.
+func jsonFlag(c *cobra.Command) *bool {
+	return c.Flags().BoolP("json", "j", false, "print JSON")
+}
+
+// printJSON prints a value for programs. Fields are added over time, not changed.
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// confirm asks before something is lost. Without a terminal to ask on, --yes must have been given.
+func confirm(cmd *cobra.Command, yes bool, what string) error {
+	if yes {
+		return nil
+	}
+	in, ok := cmd.InOrStdin().(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return &embeddedpg.Error{Op: cmd.CommandPath(), Err: errors.New(what + ", and there is no terminal to ask on"), Hint: "say so: " + cmd.CommandPath() + " --yes"}
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s. Go on? [y/N] ", strings.ToUpper(what[:1])+what[1:])
+	answer, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil && answer == "" {
+		return err
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return errors.New("nothing was changed")
+}
+
+// plural is "1 file", "2 files".
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// size is a number of bytes for people.
+func size(n int64) string {
+	const k = 1024
+	switch {
+	case n < 10*k:
+		return fmt.Sprintf("%d B", n)
+	case n < 10*k*k:
+		return fmt.Sprintf("%d kB", n/k)
+	case n < 10*k*k*k:
+		return fmt.Sprintf("%d MB", n/k/k)
+	}
+	return fmt.Sprintf("%d GB", n/k/k/k)
+}
