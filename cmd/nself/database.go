@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 
@@ -19,6 +21,7 @@ type database struct {
 	user     string
 	password string
 	name     string
+	sslmode  string // libpq's; "": disable, for this machine
 }
 
 // reach returns the project's running database.
@@ -37,7 +40,7 @@ func (p *project) reach(ctx context.Context) (database, error) {
 
 // embedded is the database of a supervisor.
 func embedded(s supervisor.State, password string) database {
-	return database{s.SocketDir, s.Port, s.User, password, s.Database}
+	return database{host: s.SocketDir, port: s.Port, user: s.User, password: password, name: s.Database}
 }
 
 // running returns the state of the database if it runs.
@@ -58,7 +61,7 @@ func connection(s supervisor.State, password string) map[string]string {
 func (d database) environment() map[string]string {
 	return map[string]string{
 		"PGHOST": d.host, "PGPORT": fmt.Sprint(d.port), "PGUSER": d.user, "PGDATABASE": d.name, "PGPASSWORD": d.password,
-		"PGSSLMODE": "disable", "PGSERVICE": "", "PGHOSTADDR": "",
+		"PGSSLMODE": cmp.Or(d.sslmode, "disable"), "PGSERVICE": "", "PGHOSTADDR": "",
 	}
 }
 
@@ -66,12 +69,37 @@ func (d database) environment() map[string]string {
 func (d database) url() string {
 	u := url.URL{Scheme: "postgresql", User: url.UserPassword(d.user, d.password), Path: "/" + d.name}
 	if !strings.HasPrefix(d.host, "/") {
-		u.Host, u.RawQuery = fmt.Sprintf("%s:%d", d.host, d.port), "sslmode=disable"
+		u.Host, u.RawQuery = fmt.Sprintf("%s:%d", d.host, d.port), "sslmode="+cmp.Or(d.sslmode, "disable")
 		return u.String()
 	}
 	// Not url.Values: libpq does not read + as a space.
 	u.RawQuery = fmt.Sprintf("host=%s&port=%d&sslmode=disable", strings.ReplaceAll(url.PathEscape(d.host), "%2F", "/"), d.port)
 	return u.String()
+}
+
+// shownURL is the URL without the password.
+func shownURL(s supervisor.State) string {
+	u, err := url.Parse(embedded(s, "").url())
+	if err != nil { // url has just built it
+		panic(err)
+	}
+	u.User = url.User(s.User)
+	return u.String()
+}
+
+// checkListen refuses an address that is not this machine's own: the connection is not encrypted.
+func checkListen(address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err == nil && host == "localhost" {
+		return nil
+	}
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	if err == nil {
+		err = errors.New("it is not a loopback address")
+	}
+	return &embeddedpg.Error{Op: "listen on", Path: address, Err: err, Hint: "use 127.0.0.1:PORT: connections are not encrypted, and others must not see them"}
 }
 
 // in is another database of the same server.
@@ -82,11 +110,9 @@ func (d database) in(name string) database {
 
 // connect connects as the superuser.
 func (d database) connect(ctx context.Context) (*pgx.Conn, error) {
-	cfg, err := pgx.ParseConfig("sslmode=disable")
+	c, err := pgx.Connect(ctx, d.url())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("connect to the database %s: %w", d.name, err)
 	}
-	cfg.Host, cfg.Port, cfg.User, cfg.Password, cfg.Database = d.host, uint16(d.port), d.user, d.password, d.name
-	cfg.Fallbacks = nil
-	return pgx.ConnectConfig(ctx, cfg)
+	return c, nil
 }

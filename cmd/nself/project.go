@@ -1,76 +1,49 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"maps"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 
-	"github.com/joho/godotenv"
-	"nself.org/embeddedpg"
+	"github.com/spf13/cobra"
+	config "nself.org/embeddedpg/internal/project"
 	"nself.org/embeddedpg/internal/supervisor"
 )
 
 // defaultRuntime is the runtime directory of a project, unless NSELF_RUNTIME_DIR names another.
 const defaultRuntime = ".nself/embedded-pg"
 
-// project is the configuration that every command shares: the environment, then .env in the present
-// directory, then defaults.
+// project is what every command knows: the configuration of the present directory.
 type project struct {
-	embedded bool // --embedded-pg, or the same by NSELF_EMBEDDED_PG
-	env      map[string]string
+	*config.Project
 }
 
-// load reads .env and the environment.
-func (p *project) load() error {
-	env, err := godotenv.Read(".env")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return &embeddedpg.Error{Op: "read", Path: ".env", Err: err, Hint: "each line is NAME=value, or a comment that begins with #"}
+// load reads the .env files and the environment; --embedded-pg wins over both.
+func (p *project) load(cmd *cobra.Command) error {
+	loaded, err := config.Load(".", os.Environ())
+	if err != nil {
+		return err
 	}
-	p.env = map[string]string{}
-	maps.Copy(p.env, env)
-	for _, e := range os.Environ() {
-		name, value, _ := strings.Cut(e, "=")
-		p.env[name] = value
-	}
-	if v := p.env["NSELF_EMBEDDED_PG"]; v != "" {
-		on, err := strconv.ParseBool(v)
-		if err != nil {
-			return &embeddedpg.Error{Op: "use NSELF_EMBEDDED_PG", Err: fmt.Errorf("%q is neither true nor false", v), Hint: "set it to true or false"}
-		}
-		p.embedded = p.embedded || on
+	p.Project = loaded
+	if f := cmd.Flag(embeddedFlag); f != nil && f.Changed {
+		p.SetEmbedded(f.Value.String() == "true")
 	}
 	return nil
 }
 
-// runtime is the runtime directory.
-func (p *project) runtime() string {
-	if dir := p.env["NSELF_RUNTIME_DIR"]; dir != "" {
-		return dir
-	}
-	return filepath.FromSlash(defaultRuntime)
-}
+// embeddedFlag is the flag that means the same as NSELF_EMBEDDED_PG=true.
+const embeddedFlag = "embedded-pg"
 
 // paths are the files of the runtime directory.
 func (p *project) paths() (supervisor.Paths, error) {
-	return supervisor.NewPaths(p.runtime(), false)
+	return supervisor.NewPaths(p.Runtime, false)
 }
 
-// options is what the project says of its database.
+// options is what the project says of its embedded database.
 func (p *project) options() (supervisor.Options, error) {
-	o := supervisor.Options{
-		Runtime: p.runtime(), User: p.env["POSTGRES_USER"], Password: p.env["POSTGRES_PASSWORD"], Database: p.env["POSTGRES_DB"],
+	d, err := p.Database()
+	if err != nil {
+		return supervisor.Options{}, err
 	}
-	if v := p.env["POSTGRES_PORT"]; v != "" {
-		port, err := strconv.Atoi(v)
-		if err != nil || port < 1 || port > 65535 {
-			return o, &embeddedpg.Error{Op: "use POSTGRES_PORT", Err: fmt.Errorf("%q is not a port number", v), Hint: "use 1 to 65535"}
-		}
-		o.Port = port
-	}
-	return o, nil
+	return supervisor.Options{
+		Runtime: p.Runtime, Port: d.Port, User: d.User, Password: d.Password, Database: d.Name, Module: p.Engine,
+	}, nil
 }

@@ -11,20 +11,58 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "nself",
 		Short: "Run a project's backend on this machine",
-		Long: `nself runs a project's backend on this machine. So far that is its database: PostgreSQL ` + image.Version + `,
-inside nself itself, without Docker and without anything to download or install.
+		Long: `nself runs a project's backend on this machine: Hasura, Auth and Nginx in Docker, and PostgreSQL ` + image.Version + `
+either inside nself itself (--embedded-pg) or in Docker too. The embedded database alone needs no Docker, and
+nothing to download or install.
 
-The project is the present directory. Its data, sockets, log and password are in ` + defaultRuntime + `.`,
-		Example: `  nself start --embedded-pg --only postgres
+The project is the present directory. Its configuration is in .env, the embedded database in ` + defaultRuntime + `.`,
+		Example: `  nself start --embedded-pg --only postgres   # the database alone
   nself psql -c 'SELECT version()'
+  nself run -- go test ./...                  # a command that finds the database in its environment
   nself stop`,
-		Version:           image.Version,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return p.load() },
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if forShell(cmd) {
+				return nil
+			}
+			return p.load(cmd)
+		},
 	}
-	root.SetVersionTemplate("nself with PostgreSQL {{.Version}}\n")
-	root.PersistentFlags().BoolVar(&p.embedded, "embedded-pg", false, "run PostgreSQL inside nself (or set NSELF_EMBEDDED_PG=true)")
-	root.AddCommand(newStart(p), newStop(p), newStatus(p), newPsql(p), newSupervise())
+	root.PersistentFlags().Bool(embeddedFlag, false, "PostgreSQL is the one inside nself (the same as NSELF_EMBEDDED_PG=true)")
+	root.AddGroup(
+		&cobra.Group{ID: groupStack, Title: "The backend:"},
+		&cobra.Group{ID: groupData, Title: "Its data:"},
+		&cobra.Group{ID: groupLook, Title: "Looking at it:"},
+	)
+	for group, commands := range map[string][]*cobra.Command{
+		groupStack: {newStart(p), newStop(p), newRun(p), newService(p)},
+		groupData:  {newDB(p), newPsql(p)},
+		groupLook:  {newStatus(p), newLogs(p)},
+	} {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	root.AddCommand(newSupervise(), newVersion())
 	return root
+}
+
+// Groups of commands in the help.
+const (
+	groupStack = "stack"
+	groupData  = "data"
+	groupLook  = "look"
+)
+
+// forShell reports whether the command is for the shell, whatever the project says.
+func forShell(cmd *cobra.Command) bool {
+	for c := cmd; c != nil; c = c.Parent() {
+		switch c.Name() {
+		case "completion", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd:
+			return true
+		}
+	}
+	return false
 }

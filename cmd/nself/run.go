@@ -40,7 +40,9 @@ it cannot be run, 127 if there is no such command, 128 and the signal's number i
 			}
 			// From here on signals are the command's; nself ends after it.
 			ctx := context.WithoutCancel(cmd.Context())
-			db, release, err := p.borrow(ctx, newProgress(cmd.ErrOrStderr()))
+			progress := newProgress(cmd.ErrOrStderr())
+			progress.brief = true // standard error is the command's
+			db, release, err := p.borrow(ctx, progress)
 			if err != nil {
 				return err
 			}

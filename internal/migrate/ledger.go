@@ -2,11 +2,9 @@ package migrate
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // ledgerSchema has the ledgers.
@@ -38,17 +36,15 @@ CREATE TABLE IF NOT EXISTS ` + k.ledger() + ` (
 
 // entries reads the ledger, by the time of application; none if there is no ledger.
 func (k Kind) entries(ctx context.Context, c *pgx.Conn) ([]entry, error) {
+	var there bool
+	if err := c.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", k.ledger()).Scan(&there); err != nil || !there {
+		return nil, err
+	}
 	rows, err := c.Query(ctx, "SELECT version, name, sha256, applied_at FROM "+k.ledger()+" ORDER BY applied_at, version")
 	if err != nil {
 		return nil, err
 	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[entry])
-	var pe *pgconn.PgError
-	const undefinedTable, invalidSchemaName = "42P01", "3F000"
-	if errors.As(err, &pe) && (pe.Code == undefinedTable || pe.Code == invalidSchemaName) {
-		return nil, nil
-	}
-	return list, err
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[entry])
 }
 
 func (k Kind) enter(ctx context.Context, c *pgx.Conn, f File) error {

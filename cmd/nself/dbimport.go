@@ -1,0 +1,97 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+	"nself.org/embeddedpg"
+)
+
+func newDBImport(p *project) *cobra.Command {
+	var from, to string
+	var overwrite, yes bool
+	c := &cobra.Command{
+		Use:   "import --from URL | --to URL",
+		Short: "Move the data from or to another PostgreSQL server",
+		Long: `Copy a database of another server into the project's, or with --to the project's into another's, by the
+pg_dump and pg_restore that are part of nself. The other server may be of PostgreSQL 9.2 or later; its
+database must be there. Roles are not copied, and what belonged to them belongs to the user who connects.
+
+The password of the URL is better given by PGPASSWORD or ~/.pgpass: a command line can be seen by others.`,
+		Example: `  PGPASSWORD=... nself db import --from postgresql://postgres@127.0.0.1:5433/app
+  PGPASSWORD=... nself db import --to postgresql://postgres@db.example.org/app`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if (from == "") == (to == "") {
+				return &embeddedpg.Error{Op: cmd.CommandPath(), Err: errors.New("say from where, or to where"), Hint: "give either --from URL or --to URL"}
+			}
+			db, err := p.reach(cmd.Context())
+			if err != nil {
+				return err
+			}
+			there, err := otherServer(from + to)
+			if err != nil {
+				return err
+			}
+			source, target := there, db
+			if to != "" {
+				source, target = db, there
+			}
+			used, err := target.used(cmd.Context())
+			if err != nil {
+				return fmt.Errorf("look at the database %s: %w", target.name, err)
+			}
+			if used && !overwrite {
+				return &embeddedpg.Error{Op: "import into the database", Path: target.name, Err: errors.New("it has tables already"), Hint: "replace all of it: --overwrite"}
+			}
+			if used {
+				if err := confirm(cmd, yes, "all data of the database "+target.name+" at "+target.host+" will be replaced"); err != nil {
+					return err
+				}
+			}
+			dir, err := os.MkdirTemp("", "nself-import-") // mode 0700
+			if err != nil {
+				return err
+			}
+			defer os.RemoveAll(dir)
+			file := filepath.Join(dir, "dump")
+			if err := source.dump(cmd.Context(), file, "custom", "--no-owner", "--no-privileges"); err != nil {
+				return err
+			}
+			err = target.replace(cmd.Context(), func(next database) error {
+				return next.restore(cmd.Context(), file, false, "--no-owner", "--no-privileges")
+			})
+			if err == nil {
+				fmt.Fprintf(cmd.OutOrStdout(), "Copied the database %s into %s.\n", source.name, target.name)
+			}
+			return err
+		},
+	}
+	c.Flags().StringVar(&from, "from", "", "the URL of the database to copy")
+	c.Flags().StringVar(&to, "to", "", "the URL of the database to copy to")
+	c.Flags().BoolVar(&overwrite, "overwrite", false, "replace a database that has tables")
+	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return c
+}
+
+// otherServer reads a URL as libpq does, with PGPASSWORD and ~/.pgpass.
+func otherServer(address string) (database, error) {
+	cfg, err := pgx.ParseConfig(address)
+	if err != nil {
+		return database{}, &embeddedpg.Error{Op: "use the URL", Err: errors.New("it is none of a PostgreSQL database"), Hint: "such as postgresql://postgres@127.0.0.1:5433/app"} // err may show its password
+	}
+	db := database{host: cfg.Host, port: int(cfg.Port), user: cfg.User, password: cfg.Password, name: cfg.Database, sslmode: "disable"}
+	if cfg.TLSConfig != nil || len(cfg.Fallbacks) > 0 {
+		db.sslmode = "prefer"
+		if u, err := url.Parse(address); err == nil {
+			db.sslmode = cmp.Or(u.Query().Get("sslmode"), os.Getenv("PGSSLMODE"), "prefer")
+		}
+	}
+	return db, nil
+}

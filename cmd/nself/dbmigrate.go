@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/migrate"
+)
+
+// migrateFlags are those of a run of migrations or seeds.
+type migrateFlags struct {
+	kind    migrate.Kind
+	dir     string
+	dryRun  bool
+	steps   int
+	lock    time.Duration
+	execute time.Duration
+	json    bool
+}
+
+// Limits of a migration's transaction: one that waits for a lock holds up all who come after it.
+const (
+	defaultLockTimeout      = 5 * time.Second
+	defaultStatementTimeout = time.Minute
+)
+
+func newDBMigrate(p *project) *cobra.Command {
+	f := &migrateFlags{kind: migrate.Migrations}
+	c := &cobra.Command{
+		Use:   "migrate",
+		Short: "Apply migrations: SQL files that make the schema",
+		Long: `Apply the project's migrations that have not been applied yet, in the order of their numbers, each in a
+transaction of its own. Alone it is migrate up.
+
+They are looked for in hasura/migrations/default, hasura/migrations and migrations; the first that exists has
+them. A migration is <number>_<name>.sql, or <number>_<name>.up.sql with .down.sql, or a directory
+<number>_<name> with up.sql and down.sql. What was applied is kept in the table nself_ops.migrations; a file
+that was changed after that is refused.
+
+CREATE INDEX CONCURRENTLY, ALTER TYPE ... ADD VALUE and others that PostgreSQL refuses in a transaction, and
+files with BEGIN and COMMIT of their own, run without one.`,
+		Example: `  nself db migrate create add_users
+  nself db migrate
+  nself db migrate status
+  nself db migrate down --steps 2`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.migrateUp(cmd, f) },
+	}
+	c.PersistentFlags().StringVar(&f.dir, "migration-dir", "", "the directory of the files")
+	c.PersistentFlags().BoolVarP(&f.json, "json", "j", false, "print JSON")
+	f.runFlags(c)
+	up := &cobra.Command{
+		Use: "up", Aliases: []string{"apply"}, Short: "Apply what is pending", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.migrateUp(cmd, f) },
+	}
+	f.runFlags(up)
+	down := &cobra.Command{
+		Use: "down", Short: "Undo the migration applied last, by its down file", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.migrateDown(cmd, f) },
+	}
+	f.runFlags(down)
+	status := &cobra.Command{
+		Use: "status", Short: "List the migrations and whether they were applied", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.migrateStatus(cmd, f) },
+	}
+	create := &cobra.Command{
+		Use: "create NAME", Short: "Make the empty files of a migration", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return p.migrateCreate(cmd, f, args[0]) },
+	}
+	c.AddCommand(up, down, status, create)
+	return c
+}
+
+// runFlags are those of commands that change the database.
+func (f *migrateFlags) runFlags(c *cobra.Command) {
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and do nothing")
+	c.Flags().IntVar(&f.steps, "steps", 0, "at most this many files (default: all; of down: one)")
+	c.Flags().DurationVar(&f.lock, "lock-timeout", defaultLockTimeout, "how long to wait for a lock; 0: without end")
+	c.Flags().DurationVar(&f.execute, "statement-timeout", defaultStatementTimeout, "how long a statement may take; 0: without end")
+}
+
+// open connects and finds the directory.
+func (p *project) open(ctx context.Context, f *migrateFlags) (*pgx.Conn, string, error) {
+	db, err := p.reach(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	dir := f.kind.Dir("", f.dir)
+	if f.dir != "" {
+		if _, err := os.Stat(dir); err != nil {
+			return nil, "", &embeddedpg.Error{Op: "read the " + f.kind.Name + "s in", Path: dir, Err: plainPath(err), Hint: "give a directory that exists"}
+		}
+	}
+	conn, err := db.connect(ctx)
+	return conn, dir, err
+}
+
+// plainPath is the reason without the path, which the message has already.
+func plainPath(err error) error {
+	var e *os.PathError
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+func (p *project) migrateUp(cmd *cobra.Command, f *migrateFlags) error {
+	return p.migrate(cmd, f, "applied", migrate.Pending, f.kind.Up)
+}
+
+func (p *project) migrateDown(cmd *cobra.Command, f *migrateFlags) error {
+	return p.migrate(cmd, f, "undone", migrate.Applied, f.kind.Down)
+}
+
+// migrate runs up or down and tells of each file.
+func (p *project) migrate(cmd *cobra.Command, f *migrateFlags, did string, concerns migrate.State, run func(context.Context, *pgx.Conn, string, migrate.Options) error) error {
+	ctx := cmd.Context()
+	conn, dir, err := p.open(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if f.dryRun {
+		return f.wouldRun(cmd, conn, dir, concerns)
+	}
+	done := []migrate.Report{}
+	err = run(ctx, conn, dir, migrate.Options{
+		Steps: f.steps, LockTimeout: f.lock, StatementTimeout: f.execute,
+		Done: func(r migrate.Report) {
+			done = append(done, r)
+			if !f.json {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s %s (%s)%s\n", did, r.Path, r.Elapsed.Round(time.Millisecond), noTransaction(r.Outside))
+			}
+		},
+	})
+	if f.json {
+		return errors.Join(printJSON(cmd.OutOrStdout(), done), err)
+	}
+	if err == nil && len(done) == 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "Nothing to do: no %s of %s is %s.\n", f.kind.Name, dir, concerns)
+	}
+	return err
+}
+
+func noTransaction(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ", without a transaction: " + why
+}
+
+// wouldRun is --dry-run.
+func (f *migrateFlags) wouldRun(cmd *cobra.Command, conn *pgx.Conn, dir string, concerns migrate.State) error {
+	steps, err := f.kind.Steps(cmd.Context(), conn, dir)
+	if err != nil {
+		return err
+	}
+	list := []migrate.Step{}
+	for i := range steps {
+		s := steps[i]
+		if concerns == migrate.Applied { // newest first
+			s = steps[len(steps)-1-i]
+		}
+		if s.State == concerns {
+			list = append(list, s)
+		}
+	}
+	n := f.steps
+	if n == 0 && concerns == migrate.Applied {
+		n = 1
+	}
+	if n > 0 {
+		list = list[:min(n, len(list))]
+	}
+	if f.json {
+		return printJSON(cmd.OutOrStdout(), list)
+	}
+	for _, s := range list {
+		fmt.Fprintf(cmd.OutOrStdout(), "would run %s\n", s.Path)
+	}
+	if len(list) == 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "Nothing to do: no %s of %s is %s.\n", f.kind.Name, dir, concerns)
+	}
+	return nil
+}
+
+func (p *project) migrateStatus(cmd *cobra.Command, f *migrateFlags) error {
+	conn, dir, err := p.open(cmd.Context(), f)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(cmd.Context())
+	steps, err := f.kind.Steps(cmd.Context(), conn, dir)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		if steps == nil {
+			steps = []migrate.Step{}
+		}
+		return printJSON(cmd.OutOrStdout(), steps)
+	}
+	counts := map[migrate.State]int{}
+	for _, s := range steps {
+		counts[s.State]++
+		when := ""
+		if s.Applied != nil {
+			when = s.Applied.Local().Format("2006-01-02 15:04:05")
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%-8s %-19s %s %s\n", s.State, when, s.Version, s.Name)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s in %s: %d applied, %d pending", plural(len(steps), f.kind.Name), dir, counts[migrate.Applied], counts[migrate.Pending])
+	for _, state := range []migrate.State{migrate.Changed, migrate.Missing} {
+		if counts[state] > 0 {
+			fmt.Fprintf(cmd.OutOrStdout(), ", %d %s", counts[state], state)
+		}
+	}
+	fmt.Fprintln(cmd.OutOrStdout())
+	return nil
+}
+
+// migrateCreate makes the files in the form that the directory has: Hasura's is a directory for each.
+func (p *project) migrateCreate(cmd *cobra.Command, f *migrateFlags, name string) error {
+	slug := strings.Trim(regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(name), "_"), "_")
+	if slug == "" {
+		return &embeddedpg.Error{Op: "name the migration", Path: name, Err: errors.New("nothing is left of it"), Hint: "use letters and digits"}
+	}
+	dir := f.kind.Dir("", f.dir)
+	number := time.Now().UTC().Format("20060102150405")
+	up, down := filepath.Join(dir, number+"_"+slug+".up.sql"), filepath.Join(dir, number+"_"+slug+".down.sql")
+	if strings.HasPrefix(filepath.ToSlash(dir), "hasura/") {
+		dir = filepath.Join(dir, number+"_"+slug)
+		up, down = filepath.Join(dir, "up.sql"), filepath.Join(dir, "down.sql")
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, path := range []string{up, down} {
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return err
+		}
+		if err := file.Close(); err != nil {
+			return err
+		}
+	}
+	if f.json {
+		return printJSON(cmd.OutOrStdout(), map[string]string{"up": up, "down": down})
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s\n%s\n", up, down)
+	return nil
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"nself.org/embeddedpg/internal/migrate"
+)
+
+func newDBReset(p *project) *cobra.Command {
+	var yes, seed bool
+	c := &cobra.Command{
+		Use:   "reset",
+		Short: "Empty the database and apply the migrations anew",
+		Long: `Make the database anew: without its data, with the migrations applied, and with --seed the seeds. If a migration
+fails the old database stays. Connections to it are ended. Other databases and roles are not touched.`,
+		Example: "  nself db reset --seed\n  nself db reset --yes",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			db, err := p.reach(ctx)
+			if err != nil {
+				return err
+			}
+			if err := confirm(cmd, yes, "all data of the database "+db.name+" will be lost"); err != nil {
+				return err
+			}
+			kinds := []migrate.Kind{migrate.Migrations}
+			if seed {
+				kinds = append(kinds, migrate.Seeds)
+			}
+			err = db.replace(ctx, func(next database) error {
+				conn, err := next.connect(ctx)
+				if err != nil {
+					return err
+				}
+				defer conn.Close(context.WithoutCancel(ctx))
+				for _, sql := range p.bootstrap() {
+					if _, err := conn.Exec(ctx, sql); err != nil {
+						return fmt.Errorf("%s: %w", sql, err)
+					}
+				}
+				for _, kind := range kinds {
+					err := kind.Up(ctx, conn, kind.Dir("", ""), migrate.Options{
+						LockTimeout: defaultLockTimeout, StatementTimeout: defaultStatementTimeout,
+						Done: func(r migrate.Report) {
+							fmt.Fprintf(cmd.OutOrStdout(), "applied %s (%s)%s\n", r.Path, r.Elapsed.Round(time.Millisecond), noTransaction(r.Outside))
+						},
+					})
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err == nil {
+				fmt.Fprintf(cmd.OutOrStdout(), "The database %s is new.\n", db.name)
+			}
+			return err
+		},
+	}
+	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	c.Flags().BoolVar(&seed, "seed", false, "apply the seeds too")
+	return c
+}
