@@ -277,7 +277,7 @@ func TestConfiguration(t *testing.T) {
 	if err := os.MkdirAll(p.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	dotenv := "# a comment\nPOSTGRES_USER=me\nPOSTGRES_DB=\"my db\"\nPOSTGRES_PORT=6543\nPOSTGRES_PASSWORD='from the file'\n"
+	dotenv := "# a comment\nPOSTGRES_USER=me\nPOSTGRES_DB=\"my db\"\nPOSTGRES_PORT=6543\nPOSTGRES_PASSWORD='from the file, long'\n"
 	os.WriteFile(filepath.Join(p.dir, ".env"), []byte(dotenv), 0o600)
 	p.ok("start", "--only", "postgres") // the variable is the flag
 	if got := p.query("SELECT current_user || '/' || current_database() || '/' || current_setting('port')"); got != "me/my db/6543" {
