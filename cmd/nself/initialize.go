@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 	config "nself.org/embeddedpg/internal/project"
@@ -13,6 +15,9 @@ func (p *project) initialize(cmd *cobra.Command) error {
 		return nil
 	}
 	path, err := config.Init(p.Dir, config.InitOptions{Embedded: p.Embedded})
+	if errors.Is(err, fs.ErrExist) { // another nself was first
+		return p.load(cmd)
+	}
 	if err != nil {
 		return err
 	}
