@@ -6,17 +6,24 @@
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
 # make benchmarks      docs/benchmarks.md: ours, native PostgreSQL 18 and PGlite
 # make crash           50 kills of a server under load (KILLS=n)
+# make crash-harness   2,000 power cuts of a disk that keeps a journal (CUTS=n, SEED=n, REPLAY=case), and failing disks
+# make stress          80 sessions do everything at once for 30 minutes (DURATION=, CLIENTS=n), and 10,000 connections
 # make wasm            build internal/image anew from wasm/wasm.lock
 
 SHELL := /bin/bash
 KILLS ?= 50
+CUTS ?= 2000
+SEED ?=
+REPLAY ?=
+DURATION ?= 30m
+CLIENTS ?= 80
 # Tests of time and memory: alone on the machine, and without the race detector.
 FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestShortConnections
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What has no cgo must compile everywhere; these packages are the others.
 PORTABLE := ./internal/kernel ./internal/vfs
 
-.PHONY: try test test-short lint check-postgres check-native bench benchmarks crash wasm clean
+.PHONY: try test test-short lint check-postgres check-native bench benchmarks crash crash-harness stress wasm clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') internal/image/postgres.wasm
 	go build -o nself ./cmd/nself
@@ -54,7 +61,14 @@ benchmarks:
 	tests/suites.sh benchmarks
 
 crash:
-	go test ./tests/crash -count=1 -v -timeout 30m -kills $(KILLS)
+	go test ./tests/crash -run Kill -count=1 -v -timeout 4h -kills $(KILLS)
+
+crash-harness:
+	go test ./tests/crash -run 'PowerCut|Disk' -count=1 -v -timeout 4h -cuts $(CUTS) $(if $(SEED),-seed $(SEED)) $(if $(REPLAY),-replay $(abspath $(REPLAY)))
+
+stress:
+	go test ./tests/stress -count=1 -v -timeout 24h -duration $(DURATION) -clients $(CLIENTS)
+	go test ./tests/sessions -run ShortConnections -count=1 -v
 
 wasm:
 	wasm/root.sh

@@ -12,6 +12,7 @@ import (
 
 	"nself.org/embeddedpg/internal/fault"
 	"nself.org/embeddedpg/internal/kernel"
+	"nself.org/embeddedpg/internal/vfs"
 )
 
 const opStart = "start the server"
@@ -22,6 +23,9 @@ type RunOptions struct {
 	Settings map[string]string // of postgresql.conf; see CheckSettings
 	Mounts   []Mount
 	Log      slog.Handler // nil: the server's messages are dropped
+
+	// Data, for tests, wraps the data directory in a file system that fails or keeps a journal. Default: none.
+	Data func(vfs.FS) vfs.FS
 }
 
 // Postmaster is a running server. Its methods are safe for concurrent use.
@@ -41,7 +45,7 @@ func (c *Cluster) Run(ctx context.Context, p Programs, o RunOptions) (*Postmaste
 	if err := CheckSettings(o.Settings); err != nil {
 		return nil, err
 	}
-	t, err := newTree(p.Image, c.dir, o.Mounts)
+	t, err := newTree(p.Image, c.dir, o.Mounts, o.Data)
 	if err != nil {
 		return nil, err
 	}

@@ -58,20 +58,23 @@ type tree struct {
 }
 
 // newTree assembles the guest's files: the image, the data directory dataDir of the host, and private
-// directories in memory.
-func newTree(image vfs.FS, dataDir string, mounts []Mount) (*tree, error) {
+// directories in memory. wrap, if not nil, comes between the guest and the data directory.
+func newTree(image vfs.FS, dataDir string, mounts []Mount, wrap func(vfs.FS) vfs.FS) (*tree, error) {
 	t := &tree{run: vfs.NewMem(vfs.MemOptions{})}
-	if err := t.mount(image, dataDir, mounts); err != nil {
+	if err := t.mount(image, dataDir, mounts, wrap); err != nil {
 		t.close()
 		return nil, err
 	}
 	return t, nil
 }
 
-func (t *tree) mount(image vfs.FS, dataDir string, mounts []Mount) error {
+func (t *tree) mount(image vfs.FS, dataDir string, mounts []Mount, wrap func(vfs.FS) vfs.FS) error {
 	data, err := t.dir(dataDir, false)
 	if err != nil {
 		return &fault.Error{Op: opCheck, Path: dataDir, Hint: accessHint(err), Err: err}
+	}
+	if wrap != nil {
+		data = wrap(data)
 	}
 	etc, err := etc()
 	if err != nil {
