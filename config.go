@@ -68,6 +68,13 @@ type Config struct {
 	// pg_read_file reach their files. Default: none.
 	Mounts []Mount
 
+	// ExtensionDirs are host directories with extensions that were built as side modules: NAME.so, NAME.control
+	// and their SQL files, all in one folder, which the server can only read. CREATE EXTENSION and
+	// shared_preload_libraries find them, before built-in ones of the same name. Their code runs in the same
+	// sandbox as the server's, and can do whatever the server can. docs/extension-modules.md tells how they
+	// are built. Default: none.
+	ExtensionDirs []string
+
 	// Log receives the server's log, one record a message, with the attributes pid, sqlstate, backend,
 	// database, user, application, detail, hint, context and statement as they apply. Levels: LOG is
 	// Info, FATAL Error+4, PANIC Error+8. Statements in it may contain data. Default: dropped.
@@ -131,6 +138,7 @@ const nameDataLen = 64
 func (c Config) complete() (Config, error) {
 	c.Settings = maps.Clone(c.Settings)
 	c.Mounts = slices.Clone(c.Mounts)
+	c.ExtensionDirs = slices.Clone(c.ExtensionDirs)
 	fill(&c.Superuser, defaultSuperuser)
 	fill(&c.Database, defaultDatabase)
 	fill(&c.Port, defaultPort)

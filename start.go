@@ -90,7 +90,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 		}
 	}
 	s.cfg.Progress(Progress{Stage: StageStart})
-	run := cluster.RunOptions{Port: s.cfg.Port, Settings: s.cfg.Settings, Log: s.cfg.Log}
+	run := cluster.RunOptions{Port: s.cfg.Port, Settings: s.cfg.Settings, Log: s.cfg.Log, ExtensionDirs: s.cfg.ExtensionDirs}
 	for _, m := range s.cfg.Mounts {
 		run.Mounts = append(run.Mounts, cluster.Mount(m))
 	}

@@ -5,7 +5,7 @@
 #
 # SOURCE is the folder of an extension whose makefile uses PGXS; it is not written
 # to. OUT gets NAME.so, NAME.control and the SQL files, and is what
-# Config.ExtensionDirs names. Needs what build.sh needs, and one run of it.
+# Config.ExtensionDirs names. Needs what build.sh needs, and one run of "build.sh sdk".
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -13,8 +13,8 @@ set -euo pipefail
 source=$(realpath "$1") out=$2
 shift 2
 "$wasm/root.sh" --verify
-sdk=${EMBEDDEDPG_SDK:-/build/image/sdk} # in the root
-[ -x "$root$sdk/bin/pg_config" ] || die "no $sdk in $root: run wasm/build.sh"
+sdk=${EMBEDDEDPG_SDK:-/build/sdk/sdk} # in the root
+[ -x "$root$sdk/bin/pg_config" ] || die "no $sdk in $root: run wasm/build.sh sdk"
 
 work=$(mktemp -d "$root/build/extension.XXXXXX")
 trap 'rm -rf "$work"' EXIT

@@ -22,10 +22,24 @@ type RunOptions struct {
 	Port     int               // of the guest's socket, and what SHOW port says
 	Settings map[string]string // of postgresql.conf; see CheckSettings
 	Mounts   []Mount
-	Log      slog.Handler // nil: the server's messages are dropped
+	// ExtensionDirs are directories of the host with side modules, control and SQL files.
+	ExtensionDirs []string
+	Log           slog.Handler // nil: the server's messages are dropped
 
 	// Data, for tests, wraps the data directory in a file system that fails or keeps a journal. Default: none.
 	Data func(vfs.FS) vfs.FS
+}
+
+// settings are Settings, and what follows from the rest where they do not say otherwise.
+func (o *RunOptions) settings() map[string]string {
+	all := extensionSettings(len(o.ExtensionDirs))
+	if all == nil {
+		return o.Settings
+	}
+	for name, value := range o.Settings {
+		all[canonicalSetting(name)] = value
+	}
+	return all
 }
 
 // Postmaster is a running server. Its methods are safe for concurrent use.
@@ -45,7 +59,7 @@ func (c *Cluster) Run(ctx context.Context, p Programs, o RunOptions) (*Postmaste
 	if err := CheckSettings(o.Settings); err != nil {
 		return nil, err
 	}
-	t, err := newTree(p.Image, c.dir, o.Mounts, o.Data)
+	t, err := newTree(p.Image, c.dir, o)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +87,7 @@ func (c *Cluster) launch(t *tree, p Programs, o RunOptions) (*Postmaster, error)
 			return nil, err
 		}
 	}
-	k, err := kernel.New(kernel.Config{FS: t.root, Program: p.Program, Log: kernelLog(o.Log)})
+	k, err := kernel.New(kernel.Config{FS: t.root, Program: p.Program, Log: kernelLog(o.Log), LibraryDirs: []string{guestExtensions}})
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +95,7 @@ func (c *Cluster) launch(t *tree, p Programs, o RunOptions) (*Postmaster, error)
 	if err != nil {
 		return nil, err
 	}
-	proc, err := k.Run(kernel.Command{Argv: postmasterArgs(o.Port, configFile, o.Settings), Env: guestEnv, Stdout: w, Stderr: w})
+	proc, err := k.Run(kernel.Command{Argv: postmasterArgs(o.Port, configFile, o.settings()), Env: guestEnv, Stdout: w, Stderr: w})
 	w.Close()
 	if err != nil {
 		r.Close()
@@ -132,7 +146,7 @@ func startHint(text string) string {
 	for _, h := range []struct{ text, hint string }{
 		{"lc_", "the locales are C, POSIX and C.UTF-8: set the lc_ settings in postgresql.conf to one of them"},
 		{"locale", "the locales are C, POSIX, C.UTF-8 and the builtin ones: dump the cluster with its own server and restore it into a new one"},
-		{"could not access file", "only the extensions that are built in can be loaded; remove the name from shared_preload_libraries"},
+		{"could not access file", "remove the name from shared_preload_libraries, or name the directory that has its module in Config.ExtensionDirs"},
 		{"shared memory", "lower shared_buffers or max_connections"},
 		{"No space left on device", "make room on the file system, then start again; nothing is lost"},
 		{"configuration file", "correct postgresql.conf in the data directory; the log names the line"},

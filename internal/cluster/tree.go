@@ -28,7 +28,7 @@ type Mount struct {
 }
 
 // taken are the guest paths that no mount may cover or lie in.
-var taken = []string{guestPrefix, guestData, guestRun, "/dev", "/etc", "/proc", "/sys"}
+var taken = []string{guestPrefix, guestData, guestRun, guestExtensions, "/dev", "/etc", "/proc", "/sys"}
 
 // CheckMount says what is wrong with a mount's guest path.
 func CheckMount(m Mount) error {
@@ -57,24 +57,24 @@ type tree struct {
 	free []func() error
 }
 
-// newTree assembles the guest's files: the image, the data directory dataDir of the host, and private
-// directories in memory. wrap, if not nil, comes between the guest and the data directory.
-func newTree(image vfs.FS, dataDir string, mounts []Mount, wrap func(vfs.FS) vfs.FS) (*tree, error) {
+// newTree assembles the guest's files: the image, the data directory dataDir of the host, private directories in
+// memory, and what a run adds.
+func newTree(image vfs.FS, dataDir string, o RunOptions) (*tree, error) {
 	t := &tree{run: vfs.NewMem(vfs.MemOptions{})}
-	if err := t.mount(image, dataDir, mounts, wrap); err != nil {
+	if err := t.mount(image, dataDir, o); err != nil {
 		t.close()
 		return nil, err
 	}
 	return t, nil
 }
 
-func (t *tree) mount(image vfs.FS, dataDir string, mounts []Mount, wrap func(vfs.FS) vfs.FS) error {
+func (t *tree) mount(image vfs.FS, dataDir string, o RunOptions) error {
 	data, err := t.dir(dataDir, false)
 	if err != nil {
 		return &fault.Error{Op: opCheck, Path: dataDir, Hint: accessHint(err), Err: err}
 	}
-	if wrap != nil {
-		data = wrap(data)
+	if o.Data != nil {
+		data = o.Data(data)
 	}
 	etc, err := etc()
 	if err != nil {
@@ -91,7 +91,7 @@ func (t *tree) mount(image vfs.FS, dataDir string, mounts []Mount, wrap func(vfs
 		"/dev":     vfs.NewDev(),
 		"/dev/shm": shm,
 	}
-	for _, m := range mounts {
+	for _, m := range o.Mounts {
 		if err := CheckMount(m); err != nil {
 			return err
 		}
@@ -100,6 +100,9 @@ func (t *tree) mount(image vfs.FS, dataDir string, mounts []Mount, wrap func(vfs
 			return &fault.Error{Op: "mount", Path: m.Host, Hint: "give a directory that exists and that this user can use", Err: err}
 		}
 		all[path.Clean(m.Guest)] = dir
+	}
+	if err := t.mountExtensions(all, o.ExtensionDirs); err != nil {
+		return err
 	}
 	t.root, err = vfs.NewNamespace(all)
 	return err

@@ -114,6 +114,12 @@ func privateCall(nr int32) call {
 		return (*Process).sigwait
 	case SYS_spawn:
 		return (*Process).spawn
+	case SYS_dlopen:
+		return (*Process).dlopen
+	case SYS_dllink:
+		return (*Process).dllink
+	case SYS_dlsym:
+		return (*Process).dlsym
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ const (
 	ESRCH         = 3
 	EINTR         = 4
 	EIO           = 5
+	ENOEXEC       = 8
 	EBADF         = 9
 	ECHILD        = 10
 	EAGAIN        = 11

@@ -16,10 +16,12 @@ type Config struct {
 	FS       vfs.FS                    // the guest's whole file tree
 	Program  func(path string) Module  // the program at a guest path; nil if there is none (ENOENT)
 	HostPath func(guest string) string // host path of a guest Unix socket that no process listens on; nil or "": none
-	Pid      int                       // of the first process; 0: the host process's own
-	UID      int                       // user and group id of every process; 0: 1000
-	Hostname string                    // default "localhost"
-	Log      *slog.Logger              // reports of killed processes; default discards
+	// LibraryDirs are the guest directories whose files dlopen takes for side modules; no guest should be able to write there.
+	LibraryDirs []string
+	Pid         int          // of the first process; 0: the host process's own
+	UID         int          // user and group id of every process; 0: 1000
+	Hostname    string       // default "localhost"
+	Log         *slog.Logger // reports of killed processes; default discards
 }
 
 // Kernel runs a tree of processes. Its methods are safe for concurrent use.
@@ -27,7 +29,8 @@ type Kernel struct {
 	cfg  Config
 	wg   sync.WaitGroup // one per process not yet gone
 	lane uint32         // Lane.Off for new processes
-	post []byte         // memory of the host that holds the PostSlots
+	libs libraries
+	post []byte // memory of the host that holds the PostSlots
 
 	mu struct {
 		sync.Mutex

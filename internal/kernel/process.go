@@ -49,6 +49,7 @@ type Process struct {
 	cwd    string
 	umask  uint32
 	maps   []mapping
+	libs   []library
 	status Status
 	exited bool
 	poll   pollBuffer

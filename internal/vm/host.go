@@ -26,6 +26,7 @@ type instance struct {
 	host   kernel.Host
 	module *Module
 	fault  *Fault // of a panic
+	slots  slots  // of the instance's thread, too
 	c      *C.struct_vm_instance
 }
 

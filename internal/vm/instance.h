@@ -20,7 +20,7 @@ struct vm_engine {
 struct vm_module {
 	struct vm_engine *engine;
 	wasmtime_module_t *module;
-	wasmtime_instance_pre_t *pre;
+	wasmtime_instance_pre_t *pre;   /* NULL: a side module */
 	uintptr_t text_start, text_end; /* of the guest's functions; 0 until a kill needs it */
 	uintptr_t trap_site;            /* a trapping instruction among them; 0: none is known */
 };
@@ -31,11 +31,18 @@ struct vm_instance {
 	struct guest_memory memory;
 	struct vm_module *module;
 	wasmtime_context_t *context;
+	wasmtime_instance_t instance;
 	wasmtime_memory_t export;
+	struct {
+		struct vm_module *module;
+		wasmtime_instance_t instance;
+	} sides[VM_SIDES];     /* side modules that were put into this instance */
+	uint32_t side_count;   /* a signal handler reads it */
 	uintptr_t stack_top;
 	uint32_t slot;
 	uint32_t calling; /* 1: in a system call */
 	uint32_t killed;  /* 1: traps when its call returns, or at the next signal */
+	bool linking;     /* a side module's start function may be running */
 	bool done;        /* Go said that the last call was the last */
 	pthread_t thread; /* set when vm_start returns; nobody needs it before */
 	void *mapping;
@@ -48,5 +55,9 @@ struct vm_instance {
 
 /* vm_self is the instance whose thread this is. */
 extern __thread struct vm_instance *vm_self;
+
+/* These make a text for the caller to free of a wasmtime object, which they consume (machine.c). */
+char *vm_error_text(wasmtime_error_t *);
+char *vm_trap_text(wasm_trap_t *);
 
 #endif /* INSTANCE_H */

@@ -6,6 +6,7 @@ package vm
 import "C"
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"syscall"
@@ -99,6 +100,9 @@ func (m *Module) findTrapSiteLocked() error {
 	C.vm_module_image(m.c, &from, &to)
 	image := unsafe.Slice((*byte)(from), uintptr(to)-uintptr(from))
 	start, end, site, err := guestCode(image)
+	if err == nil && site == 0 {
+		err = errors.New("no trapping instruction")
+	}
 	if err != nil {
 		return err
 	}

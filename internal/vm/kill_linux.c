@@ -4,7 +4,7 @@
  * Ending an instance that runs guest code without making calls.
  *
  * The thread gets a signal. If it interrupts a function of the guest, the handler moves the program counter to an
- * instruction of the same module that traps; the engine then unwinds the instance as for any trap. If it
+ * instruction of the program that traps; the engine then unwinds the instance as for any trap. If it
  * interrupts anything else (a function of the engine such as memory.copy), nothing happens, and the sender tries
  * again. So no lock is held and no host function is half done when the instance ends. An instance in a system
  * call gets no signal; it looks at the flag when the call returns.
@@ -37,13 +37,28 @@ static void set_pc(ucontext_t *c, uintptr_t pc)
 #endif
 }
 
+static bool runs(const struct vm_module *m, uintptr_t pc)
+{
+	return pc >= m->text_start && pc < m->text_end;
+}
+
+/* in_guest tells whether pc is in a function of the program or of a module that was put into the instance. */
+static bool in_guest(const struct vm_instance *i, uintptr_t pc)
+{
+	if (runs(i->module, pc))
+		return true;
+	for (uint32_t k = __atomic_load_n(&i->side_count, __ATOMIC_ACQUIRE); k-- > 0;)
+		if (runs(i->sides[k].module, pc))
+			return true;
+	return false;
+}
+
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
 	struct vm_instance *i = vm_self;
 
 	if (i != NULL && __atomic_load_n(&i->killed, __ATOMIC_SEQ_CST)) {
-		uintptr_t pc = get_pc(context);
-		if (pc >= i->module->text_start && pc < i->module->text_end)
+		if (in_guest(i, get_pc(context)))
 			set_pc(context, i->module->trap_site);
 	} else if (before.sa_flags & SA_SIGINFO) {
 		before.sa_sigaction(sig, info, context);

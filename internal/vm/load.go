@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 	"unsafe"
 
@@ -35,18 +36,26 @@ func (e *Engine) Load(name string, wasm []byte, sha256hex, cacheDir string, prog
 	}
 	defer e.users.Done()
 	r := &reporter{f: progress, module: name, begin: time.Now()}
-	m, err := e.load(name, wasm, sha256hex, cacheDir, r)
+	m, err := loader{e, false}.load(name, wasm, sha256hex, cacheDir, r)
 	if err != nil {
 		return nil, fmt.Errorf("vm: load %s: %w", name, err)
 	}
-	m.name, m.engine = name, e
+	m.name, m.engine, m.cacheDir = name, e, cacheDir
+	m.dynamic = sync.OnceValues(func() (*wasmFile, error) { return parseWasm(wasm) })
 	m.mu.running = map[kernel.Host]*instance{}
+	m.mu.sides = map[[32]byte]*side{}
 	e.adopt(m)
 	r.report(Loaded)
 	return m, nil
 }
 
-func (e *Engine) load(name string, wasm []byte, hash, cacheDir string, r *reporter) (*Module, error) {
+// loader compiles or maps modules: programs, or side modules, which are not started but put into an instance.
+type loader struct {
+	*Engine
+	side bool
+}
+
+func (e loader) load(name string, wasm []byte, hash, cacheDir string, r *reporter) (*Module, error) {
 	if cacheDir == "" {
 		return e.compileOnly(wasm, hash, nil, r)
 	}
@@ -71,7 +80,7 @@ func (e *Engine) load(name string, wasm []byte, hash, cacheDir string, r *report
 }
 
 // fromCache maps the entry, if it is intact.
-func (e *Engine) fromCache(c *cache) (*Module, error) {
+func (e loader) fromCache(c *cache) (*Module, error) {
 	f, err := c.open()
 	if err != nil {
 		return nil, err
@@ -84,14 +93,14 @@ func (e *Engine) fromCache(c *cache) (*Module, error) {
 	return m, err
 }
 
-func (e *Engine) mapFile(path string) (*Module, error) {
+func (e loader) mapFile(path string) (*Module, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
 	p := C.CString(path)
 	defer C.free(unsafe.Pointer(p))
 	m := new(Module)
-	if err := textError(C.vm_module_new(e.c, p, &m.c)); err != nil {
+	if err := textError(C.vm_module_new(e.c, p, C.bool(e.side), &m.c)); err != nil {
 		return nil, err
 	}
 	return m, nil
@@ -99,7 +108,7 @@ func (e *Engine) mapFile(path string) (*Module, error) {
 
 // compileAndStore makes the entry and then maps it: the file's pages are shared and can be dropped, those of a
 // module made in memory cannot.
-func (e *Engine) compileAndStore(c *cache, wasm []byte, hash string, r *reporter) (*Module, error) {
+func (e loader) compileAndStore(c *cache, wasm []byte, hash string, r *reporter) (*Module, error) {
 	if err := checkHash(wasm, hash); err != nil {
 		return nil, err
 	}
@@ -126,14 +135,14 @@ func (e *Engine) compileAndStore(c *cache, wasm []byte, hash string, r *reporter
 }
 
 // compileOnly makes the module in memory. warning says why it is not kept.
-func (e *Engine) compileOnly(wasm []byte, hash string, warning error, r *reporter) (*Module, error) {
+func (e loader) compileOnly(wasm []byte, hash string, warning error, r *reporter) (*Module, error) {
 	if err := checkHash(wasm, hash); err != nil {
 		return nil, err
 	}
 	m := &Module{warning: warning}
 	var err error
 	r.during(Compiling, func() {
-		err = textError(C.vm_module_compile(e.c, (*C.uint8_t)(&wasm[0]), C.size_t(len(wasm)), &m.c))
+		err = textError(C.vm_module_compile(e.c, (*C.uint8_t)(&wasm[0]), C.size_t(len(wasm)), C.bool(e.side), &m.c))
 	})
 	return m, err
 }

@@ -37,8 +37,7 @@ static char *copy_text(wasm_byte_vec_t *text)
 	return s;
 }
 
-/* error_text consumes the error. */
-static char *error_text(wasmtime_error_t *error)
+char *vm_error_text(wasmtime_error_t *error)
 {
 	wasm_byte_vec_t text;
 	wasmtime_error_message(error, &text);
@@ -62,6 +61,8 @@ static wasm_trap_t *call_syscall(void *env, wasmtime_caller_t *caller, wasmtime_
 	int64_t r;
 
 	(void)env, (void)caller, (void)n;
+	if (__builtin_expect(i->linking, 0))
+		return wasmtime_trap_new("a system call while a module is put into the process", 53);
 	__atomic_store_n(&i->calling, 1, __ATOMIC_RELAXED);
 	if (!lane_serve(&i->lane, &i->memory, v[0].i32, a, &v[0].i32)) {
 		r = vmSyscall(i->slot, memory_grown(&i->memory), v[0].i32, a);
@@ -174,14 +175,14 @@ char *vm_compile(struct vm_engine *e, const uint8_t *wasm, size_t len, wasm_byte
 	wasmtime_module_t *module;
 	wasmtime_error_t *error = wasmtime_module_new(e->engine, wasm, len, &module);
 	if (error != NULL)
-		return error_text(error);
+		return vm_error_text(error);
 	error = wasmtime_module_serialize(module, artefact);
 	wasmtime_module_delete(module);
-	return error != NULL ? error_text(error) : NULL;
+	return error != NULL ? vm_error_text(error) : NULL;
 }
 
 /* finish makes a vm_module of a wasmtime module, which it consumes. */
-static char *finish(struct vm_engine *e, wasmtime_module_t *module, struct vm_module **out)
+static char *finish(struct vm_engine *e, wasmtime_module_t *module, bool side, struct vm_module **out)
 {
 	struct vm_module *m = calloc(1, sizeof *m);
 	if (m == NULL) {
@@ -190,33 +191,34 @@ static char *finish(struct vm_engine *e, wasmtime_module_t *module, struct vm_mo
 	}
 	m->engine = e;
 	m->module = module;
-	wasmtime_error_t *error = wasmtime_linker_instantiate_pre(e->linker, module, &m->pre);
+	wasmtime_error_t *error = side ? NULL : wasmtime_linker_instantiate_pre(e->linker, module, &m->pre);
 	if (error != NULL) {
 		wasmtime_module_delete(module);
 		free(m);
-		return error_text(error);
+		return vm_error_text(error);
 	}
 	*out = m;
 	return NULL;
 }
 
-char *vm_module_new(struct vm_engine *e, const char *path, struct vm_module **out)
+char *vm_module_new(struct vm_engine *e, const char *path, bool side, struct vm_module **out)
 {
 	wasmtime_module_t *module;
 	wasmtime_error_t *error = wasmtime_module_deserialize_file(e->engine, path, &module);
-	return error != NULL ? error_text(error) : finish(e, module, out);
+	return error != NULL ? vm_error_text(error) : finish(e, module, side, out);
 }
 
-char *vm_module_compile(struct vm_engine *e, const uint8_t *wasm, size_t len, struct vm_module **out)
+char *vm_module_compile(struct vm_engine *e, const uint8_t *wasm, size_t len, bool side, struct vm_module **out)
 {
 	wasmtime_module_t *module;
 	wasmtime_error_t *error = wasmtime_module_new(e->engine, wasm, len, &module);
-	return error != NULL ? error_text(error) : finish(e, module, out);
+	return error != NULL ? vm_error_text(error) : finish(e, module, side, out);
 }
 
 void vm_module_free(struct vm_module *m)
 {
-	wasmtime_instance_pre_delete(m->pre);
+	if (m->pre != NULL)
+		wasmtime_instance_pre_delete(m->pre);
 	wasmtime_module_delete(m->module);
 	free(m);
 }
@@ -290,8 +292,8 @@ static void set_signals(void)
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 }
 
-/* trap_text consumes the trap. Its text has the innermost frames only. */
-static char *trap_text(wasm_trap_t *trap)
+/* The text has the innermost frames only. */
+char *vm_trap_text(wasm_trap_t *trap)
 {
 	wasm_byte_vec_t text;
 	wasm_trap_message(trap, &text);
@@ -317,26 +319,25 @@ static enum vm_end call(struct vm_instance *i, const wasmtime_func_t *start, was
 			wasm_trap_delete(trap);
 		return i->done ? VM_END_DONE : killed ? VM_END_KILLED : VM_END_STACK_OVERFLOW;
 	}
-	*text = error != NULL ? error_text(error) : trap_text(trap);
+	*text = error != NULL ? vm_error_text(error) : vm_trap_text(trap);
 	return coded ? VM_END_TRAP : VM_END_ERROR;
 }
 
 /* instantiate makes the instance; NULL or an error text. */
 static char *instantiate(struct vm_instance *i, wasmtime_func_t *start)
 {
-	wasmtime_instance_t instance;
 	wasmtime_extern_t item;
 	wasm_trap_t *trap = NULL;
 
-	wasmtime_error_t *error = wasmtime_instance_pre_instantiate(i->module->pre, i->context, &instance, &trap);
+	wasmtime_error_t *error = wasmtime_instance_pre_instantiate(i->module->pre, i->context, &i->instance, &trap);
 	if (error != NULL)
-		return error_text(error);
+		return vm_error_text(error);
 	if (trap != NULL)
-		return trap_text(trap);
-	if (!wasmtime_instance_export_get(i->context, &instance, "_start", 6, &item) || item.kind != WASMTIME_EXTERN_FUNC)
+		return vm_trap_text(trap);
+	if (!wasmtime_instance_export_get(i->context, &i->instance, "_start", 6, &item) || item.kind != WASMTIME_EXTERN_FUNC)
 		return strdup("the module exports no function _start");
 	*start = item.of.func;
-	if (!wasmtime_instance_export_get(i->context, &instance, "memory", 6, &item) || item.kind != WASMTIME_EXTERN_MEMORY)
+	if (!wasmtime_instance_export_get(i->context, &i->instance, "memory", 6, &item) || item.kind != WASMTIME_EXTERN_MEMORY)
 		return strdup("the module exports no memory");
 	i->export = item.of.memory;
 	i->memory.base = wasmtime_memory_data(i->context, &i->export);

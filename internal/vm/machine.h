@@ -35,10 +35,11 @@ void vm_engine_free(struct vm_engine *);
  * vm_compile compiles wasm; the artefact goes to *artefact, to be freed with wasm_byte_vec_delete.
  * vm_module_new makes a module of a file that holds an artefact (and perhaps more behind it).
  * vm_module_compile makes a module without a file.
+ * A side module is not started, but put into an instance.
  */
 char *vm_compile(struct vm_engine *, const uint8_t *wasm, size_t len, wasm_byte_vec_t *artefact);
-char *vm_module_new(struct vm_engine *, const char *path, struct vm_module **);
-char *vm_module_compile(struct vm_engine *, const uint8_t *wasm, size_t len, struct vm_module **);
+char *vm_module_new(struct vm_engine *, const char *path, bool side, struct vm_module **);
+char *vm_module_compile(struct vm_engine *, const uint8_t *wasm, size_t len, bool side, struct vm_module **);
 void vm_module_free(struct vm_module *);
 
 /* vm_module_image returns the range of memory that holds the module's artefact, an ELF image. */
@@ -62,12 +63,34 @@ enum vm_end {
 };
 
 /*
+ * An import of a side module: what the program exports under a name, or a global whose value is given. Names are
+ * ranges of one text.
+ */
+enum vm_import_kind { VM_IMPORT_EXPORT, VM_IMPORT_CONSTANT, VM_IMPORT_VARIABLE };
+struct vm_import {
+	uint32_t kind;
+	uint32_t name, name_len;
+	uint32_t value;
+};
+
+/*
+ * vm_link puts a side module into an instance, in a call of the instance; its number goes to *side. NULL, or an error
+ * text for the caller to free. The module's start function runs; a system call in it is an error.
+ *
+ * vm_set_slot puts a function into the instance's table: that which the program (side < 0) or a side module exports
+ * under the name.
+ */
+enum { VM_SIDES = 64 };
+char *vm_link(struct vm_instance *, struct vm_module *, const struct vm_import *, size_t n, const char *names, int *side);
+char *vm_set_slot(struct vm_instance *, int side, const char *name, size_t len, uint32_t slot);
+
+/*
  * vm_kill ends an instance that runs guest code without making calls. ENOTSUP: this host or module cannot. EAGAIN: it is
  * in a system call, and will end when that returns. 0: the request was sent, but may have come at a moment when it
  * could not be heeded. The caller repeats the request until vmEnd. vm_kill_prepare comes first, in the same lock.
  *
  * vm_set_trap_site must have told before where the module's machine code is, without trampolines, and a trapping
- * instruction in it.
+ * instruction in it; of a side module only the first matters.
  */
 int vm_kill_prepare(void);
 int vm_kill(struct vm_instance *);

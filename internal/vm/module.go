@@ -21,10 +21,15 @@ type Module struct {
 	c       *C.struct_vm_module
 	warning error
 
+	// For side modules.
+	cacheDir string
+	dynamic  func() (*wasmFile, error) // what the program exports; read when it is first needed
+
 	mu struct {
 		sync.Mutex
 		running  map[kernel.Host]*instance
-		trapSite bool // C knows where to send a killed instance
+		trapSite bool               // C knows where to send a killed instance
+		sides    map[[32]byte]*side // by the hash of their code
 	}
 }
 

@@ -20,6 +20,7 @@
 typedef struct wasm_config_t wasm_config_t;
 typedef struct wasm_engine_t wasm_engine_t;
 typedef struct wasm_functype_t wasm_functype_t;
+typedef struct wasm_globaltype_t wasm_globaltype_t;
 typedef struct wasm_trap_t wasm_trap_t;
 typedef struct wasm_valtype_t wasm_valtype_t;
 typedef struct wasmtime_caller wasmtime_caller_t;
@@ -45,6 +46,9 @@ typedef struct wasm_valtype_vec_t {
 typedef uint8_t wasm_valkind_t;
 enum { WASM_I32 = 0 };
 
+typedef uint8_t wasm_mutability_t;
+enum { WASM_CONST = 0, WASM_VAR = 1 };
+
 typedef uint8_t wasmtime_opt_level_t;
 enum { WASMTIME_OPT_LEVEL_SPEED = 1 };
 
@@ -68,6 +72,29 @@ typedef struct wasmtime_memory {
 	uint32_t __private2;
 } wasmtime_memory_t;
 
+typedef struct wasmtime_table {
+	struct {
+		uint64_t store_id;
+		uint32_t __private1;
+	};
+	uint32_t __private2;
+} wasmtime_table_t;
+
+typedef struct wasmtime_global {
+	uint64_t store_id;
+	uint32_t __private1;
+	uint32_t __private2;
+	uint32_t __private3;
+} wasmtime_global_t;
+
+typedef struct wasmtime_tag {
+	struct {
+		uint64_t store_id;
+		uint32_t __private1;
+	};
+	uint32_t __private2;
+} wasmtime_tag_t;
+
 typedef struct wasmtime_instance {
 	uint64_t store_id;
 	size_t __private;
@@ -75,12 +102,17 @@ typedef struct wasmtime_instance {
 
 typedef uint8_t wasmtime_extern_kind_t;
 #define WASMTIME_EXTERN_FUNC 0
+#define WASMTIME_EXTERN_GLOBAL 1
+#define WASMTIME_EXTERN_TABLE 2
 #define WASMTIME_EXTERN_MEMORY 3
+#define WASMTIME_EXTERN_TAG 5
 
 typedef union wasmtime_extern_union {
 	wasmtime_func_t func;
+	wasmtime_global_t global;
+	wasmtime_table_t table;
 	wasmtime_memory_t memory;
-	uint64_t room[3]; /* the largest member, a global, has three words */
+	wasmtime_tag_t tag;
 } wasmtime_extern_union_t;
 
 typedef struct wasmtime_extern {
@@ -88,7 +120,20 @@ typedef struct wasmtime_extern {
 	wasmtime_extern_union_t of;
 } wasmtime_extern_t;
 
-typedef struct wasmtime_val wasmtime_val_t; /* never looked into here */
+typedef uint8_t wasmtime_valkind_t;
+#define WASMTIME_I32 0
+#define WASMTIME_FUNCREF 5
+
+typedef union wasmtime_valunion {
+	int32_t i32;
+	wasmtime_func_t funcref;
+	uint64_t room[3]; /* the largest members, references to objects, have three words */
+} wasmtime_valunion_t;
+
+typedef struct wasmtime_val {
+	wasmtime_valkind_t kind;
+	wasmtime_valunion_t of;
+} wasmtime_val_t;
 
 typedef union wasmtime_val_raw {
 	int32_t i32;
@@ -130,6 +175,8 @@ wasm_valtype_t *wasm_valtype_new(wasm_valkind_t);
 void wasm_valtype_vec_new(wasm_valtype_vec_t *out, size_t, wasm_valtype_t *const[]);
 wasm_functype_t *wasm_functype_new(wasm_valtype_vec_t *params, wasm_valtype_vec_t *results);
 void wasm_functype_delete(wasm_functype_t *);
+wasm_globaltype_t *wasm_globaltype_new(wasm_valtype_t *, wasm_mutability_t);
+void wasm_globaltype_delete(wasm_globaltype_t *);
 
 wasmtime_linker_t *wasmtime_linker_new(wasm_engine_t *);
 void wasmtime_linker_delete(wasmtime_linker_t *);
@@ -141,6 +188,8 @@ wasmtime_error_t *wasmtime_linker_instantiate_pre(const wasmtime_linker_t *, con
 void wasmtime_instance_pre_delete(wasmtime_instance_pre_t *);
 wasmtime_error_t *wasmtime_instance_pre_instantiate(const wasmtime_instance_pre_t *, wasmtime_context_t *,
 	wasmtime_instance_t *, wasm_trap_t **);
+wasmtime_error_t *wasmtime_instance_new(wasmtime_context_t *, const wasmtime_module_t *,
+	const wasmtime_extern_t *imports, size_t nimports, wasmtime_instance_t *, wasm_trap_t **);
 bool wasmtime_instance_export_get(wasmtime_context_t *, const wasmtime_instance_t *, const char *name,
 	size_t name_len, wasmtime_extern_t *);
 
@@ -157,6 +206,10 @@ void wasmtime_store_delete(wasmtime_store_t *);
 
 uint8_t *wasmtime_memory_data(const wasmtime_context_t *, const wasmtime_memory_t *);
 size_t wasmtime_memory_data_size(const wasmtime_context_t *, const wasmtime_memory_t *);
+wasmtime_error_t *wasmtime_global_new(wasmtime_context_t *, const wasm_globaltype_t *, const wasmtime_val_t *,
+	wasmtime_global_t *);
+wasmtime_error_t *wasmtime_table_set(wasmtime_context_t *, const wasmtime_table_t *, uint64_t index,
+	const wasmtime_val_t *);
 wasmtime_error_t *wasmtime_func_call(wasmtime_context_t *, const wasmtime_func_t *, const wasmtime_val_t *args,
 	size_t nargs, wasmtime_val_t *results, size_t nresults, wasm_trap_t **);
 

@@ -1,0 +1,196 @@
+package embeddedpg_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/kernel"
+)
+
+// loads skips the test if the server's image cannot load side modules.
+func loads(t *testing.T, c *pgx.Conn) {
+	t.Helper()
+	_, err := c.Exec(testContext(t), "LOAD 'sample'")
+	if err != nil && strings.Contains(err.Error(), "exports no table") {
+		t.Skip("the image in internal/image is from before postgres.wasm exported its symbols; wasm/build.sh makes one that does")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// extensionDir returns a copy of the sample extension, to be changed.
+func extensionDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/extension")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestExtensionModule(t *testing.T) {
+	s := start(t, embeddedpg.Config{ExtensionDirs: []string{t.TempDir(), "testdata/extension"}})
+	c := connect(t, s)
+	loads(t, c)
+	if n := one[int](t, c, "SELECT count(*) FROM pg_available_extensions WHERE name IN ('sample', 'hstore')"); n != 2 {
+		t.Errorf("%d of the extensions sample and hstore can be created", n)
+	}
+	exec(t, c, "CREATE EXTENSION sample")
+	for range 3 { // functions, data, settings of each session are its own
+		c := connect(t, s)
+		for _, q := range []struct{ sql, want string }{
+			{"SELECT sample_constructed()::text", "42"},
+			{"SELECT sample_counted()::text", "1"},
+			{"SELECT sample_counted()::text", "2"},
+			{"SELECT sample_label(2)", "two"},
+			{"SELECT sample_greet()", "hello"},
+			{"SELECT set_config('sample.greeting', 'hi', false)", "hi"},
+			{"SELECT sample_greet()", "hi"},
+			{"SELECT sample_caught('x1')", `invalid input syntax for type integer: "x1"`},
+			{"SELECT count(sample_caught('x' || i))::text FROM generate_series(1, 1000) i", "1000"},
+			{"SELECT round(sample_sorted(1000)::numeric, 9)::text", "0.999971415"},
+		} {
+			if got := one[string](t, c, q.sql); got != q.want {
+				t.Errorf("%s: %s, want %s", q.sql, got, q.want)
+			}
+		}
+		fails(t, c, "SELECT sample_label(3)")
+		fails(t, c, "SET sample.nothing = 1")
+	}
+
+	// In many sessions at once, which all load it.
+	var all sync.WaitGroup
+	for range 8 {
+		c := connect(t, s)
+		all.Go(func() {
+			var n int
+			if err := c.QueryRow(testContext(t), "SELECT sample_counted()").Scan(&n); err != nil || n != 1 {
+				t.Errorf("%d, %v", n, err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestExtensionPreloaded: the postmaster loads it at its start, and each process again.
+func TestExtensionPreloaded(t *testing.T) {
+	probe := start(t, embeddedpg.Config{ExtensionDirs: []string{"testdata/extension"}})
+	loads(t, connect(t, probe))
+	s := start(t, embeddedpg.Config{
+		ExtensionDirs: []string{"testdata/extension"},
+		Settings:      map[string]string{"shared_preload_libraries": "sample", "sample.greeting": "from the settings"},
+	})
+	if got := one[string](t, connect(t, s), "SHOW sample.greeting"); got != "from the settings" {
+		t.Error(got)
+	}
+}
+
+// TestExtensionInterrupted cancels a function of a module, and kills one that cannot be cancelled.
+func TestExtensionInterrupted(t *testing.T) {
+	s := start(t, embeddedpg.Config{ExtensionDirs: []string{"testdata/extension"}})
+	c := connect(t, s)
+	loads(t, c)
+	exec(t, c, "CREATE EXTENSION sample")
+	exec(t, c, "SET statement_timeout = '50ms'")
+	_, err := c.Exec(testContext(t), "SELECT sample_spin(true)")
+	var pg *pgconn.PgError
+	if pg, _ = err.(*pgconn.PgError); pg == nil || pg.Code != "57014" {
+		t.Errorf("cancelled: %v", err)
+	}
+
+	victim := connect(t, s)
+	pid := int(victim.PgConn().PID())
+	ended := make(chan error)
+	ctx := testContext(t)
+	go func() {
+		_, err := victim.Exec(ctx, "SELECT sample_spin(false)")
+		ended <- err
+	}()
+	time.Sleep(100 * time.Millisecond)
+	if err := embeddedpg.Kernel(s).Kill(pid, kernel.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("a killed session answered")
+	}
+	again(t, s) // the postmaster has recovered
+}
+
+// TestExtensionRefused: files that are not modules, or not for this server, are errors that say why; and SQL
+// cannot have code loaded from where it can write.
+func TestExtensionRefused(t *testing.T) {
+	dir := extensionDir(t)
+	good, err := os.ReadFile(filepath.Join(dir, "sample.so"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, code := range map[string][]byte{
+		"missing.so":   bytes.ReplaceAll(good, []byte("errstart_cold"), []byte("errstart_gone")),
+		"cut.so":       good[:len(good)/2],
+		"text.so":      []byte("#!/bin/sh\n"),
+		"elf.so":       []byte("\x7fELF\x02\x01\x01\x00"),
+		"unmagical.so": bytes.ReplaceAll(good, []byte("Pg_magic_func"), []byte("Pg_magic_gone")),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), code, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mounted := t.TempDir()
+	if err := os.WriteFile(filepath.Join(mounted, "sample.so"), good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, embeddedpg.Config{
+		ExtensionDirs: []string{dir},
+		Mounts:        []embeddedpg.Mount{{Host: mounted, Guest: "/mnt/files"}},
+	})
+	c := connect(t, s)
+	loads(t, c)
+	says := func(sql, want string) {
+		t.Helper()
+		_, err := c.Exec(testContext(t), sql)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", sql, err, want)
+		}
+		if c.IsClosed() {
+			t.Fatalf("%s ended the session: %v", sql, err)
+		}
+	}
+	says("LOAD 'missing'", "undefined symbols: errstart_gone")
+	says("LOAD 'cut'", "malformed")
+	says("LOAD 'text'", "not a WebAssembly module")
+	says("LOAD 'elf'", "not a WebAssembly module")
+	says("LOAD 'unmagical'", "missing magic block")
+	says("LOAD '/mnt/files/sample.so'", "only from the directories")
+	says("LOAD '/extensions/0/extension/../../../mnt/files/sample.so'", "only from the directories")
+
+	// A large object can become any file that the server may write.
+	exec(t, c, "SELECT lo_from_bytea(4711, $1)", good)
+	exec(t, c, "SELECT lo_export(4711, '/pgdata/mine.so')")
+	says("LOAD '/pgdata/mine.so'", "only from the directories")
+	says("CREATE FUNCTION f() RETURNS int8 AS '/pgdata/mine', 'sample_counted' LANGUAGE C", "only from the directories")
+	says("SELECT lo_export(4711, '/extensions/0/extension/mine.so')", "Read-only")
+	exec(t, c, "SELECT 1")
+}
+
+func TestExtensionDirMissing(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "nothing")
+	s, err := embeddedpg.Start(context.Background(), embeddedpg.Config{ExtensionDirs: []string{missing}})
+	if err == nil {
+		s.Close()
+		t.Fatal("started without it")
+	}
+	if !strings.Contains(err.Error(), missing) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,355 @@
+//go:build cgo
+
+package vm_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"nself.org/embeddedpg/internal/kernel"
+	"nself.org/embeddedpg/internal/vm"
+)
+
+// program asks its host (7000, with the last result) which function of its table to call next; 0 ends it. Those from
+// the other list are called without argument and result. Its own functions begin at slot 100.
+const program = `
+  (memory (export "memory") 20)
+  (table (export "__indirect_function_table") 110 110 funcref)
+  (global (export "__stack_pointer") (mut i32) (i32.const 4096))
+  (global (export "answer") i32 (i32.const 2000))
+  (tag (export "jump") (param i32))
+  (type $f (func (param i32) (result i32)))
+  (type $v (func))
+  (func $twice (export "twice") (type $f) (i32.mul (local.get 0) (i32.const 2)))
+  (func $thrice (export "thrice") (export "thrice_too") (type $f) (i32.mul (local.get 0) (i32.const 3)))
+  (func (export "throw") (type $f) (throw 0 (local.get 0)))
+  (func (export "catch") (param i32) (result i32) (block $h (result i32) (try_table (result i32) (catch 0 $h) (call_indirect (type $f) (i32.const 7) (local.get 0)))))
+  (elem (i32.const 100) func $twice)
+  (data (i32.const 2000) "\2a")
+  (func (export "_start") (local $r i32) (local $slot i32)
+    (loop $l
+      (local.set $slot (call $sys (i32.const 7000) (local.get $r) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))
+      (if (i32.eqz (local.get $slot)) (then (return)))
+      (if (i32.gt_u (local.get $slot) (i32.const 1000))
+        (then (call_indirect (type $v) (i32.sub (local.get $slot) (i32.const 1000))))
+        (else (local.set $r (call_indirect (type $f) (i32.const 7) (local.get $slot)))))
+      (br $l)))`
+
+// dylink is the section of a module with 64 bytes of data, aligned to 32, and 2 slots.
+const dylink = `(@custom "dylink.0" (before first) "\01\04\40\05\02\00")`
+
+// usual is what side modules begin with.
+const usual = dylink + `
+  (import "env" "memory" (memory 1))
+  (import "env" "__indirect_function_table" (table 2 funcref))
+  (import "env" "__memory_base" (global $data i32))
+  (import "env" "__table_base" (global $table i32))`
+
+// sideHost is the host of a running program, on whose thread do runs things.
+type sideHost struct {
+	*host
+	t    *testing.T
+	m    *vm.Module
+	work chan func() int32 // returns the slot to call
+	last chan int32
+}
+
+func startProgram(t *testing.T, e *vm.Engine) *sideHost {
+	t.Helper()
+	h := &sideHost{host: newHost(), t: t, m: load(t, e, program), work: make(chan func() int32), last: make(chan int32, 1)}
+	h.syscall = func(_ uint64, nr int32, a *[6]int32) (int32, bool) {
+		if nr != 7000 {
+			return 0, false
+		}
+		h.last <- a[0]
+		return (<-h.work)(), false
+	}
+	if err := h.m.Start(h); err != nil {
+		t.Fatal(err)
+	}
+	<-h.last
+	return h
+}
+
+// call calls the function in the slot that f returns, and returns its result; f runs in a system call.
+func (h *sideHost) call(f func() int32) int32 {
+	h.work <- f
+	return <-h.last
+}
+
+func (h *sideHost) end() {
+	h.work <- func() int32 { return 0 }
+	if err := h.wait(h.t); err != nil {
+		h.t.Error(err)
+	}
+}
+
+// load links a side module at an address of the guest.
+func (h *sideHost) load(wat string, data uint32) (l kernel.Linked, err error) {
+	code := assemble(h.t, "(module "+wat+")")
+	h.call(func() int32 {
+		var s kernel.Side
+		if s, err = h.m.Side("test.so", code); err == nil {
+			l, err = s.Link(h, data)
+		}
+		return 100
+	})
+	return l, err
+}
+
+func symbol(t *testing.T, l kernel.Linked, name string) int32 {
+	t.Helper()
+	at, ok := l.Symbol(name)
+	if !ok {
+		t.Errorf("no symbol %s", name)
+		return 100
+	}
+	return int32(at)
+}
+
+func TestSide(t *testing.T) {
+	e := newEngine(t)
+	h := startProgram(t, e)
+	defer h.end()
+	l, err := h.load(usual+`
+	  (import "env" "__stack_pointer" (global $sp (mut i32)))
+	  (import "env" "twice" (func $twice (param i32) (result i32)))
+	  (import "GOT.mem" "answer" (global $answer (mut i32)))
+	  (import "GOT.func" "twice" (global $twice_at (mut i32)))
+	  (import "GOT.func" "thrice" (global $thrice_at (mut i32)))
+	  (import "GOT.func" "thrice_too" (global $thrice_too_at (mut i32)))
+	  (type $f (func (param i32) (result i32)))
+	  (global $text (mut i32) (i32.const 8))
+	  (func $start (global.set $text (i32.add (global.get $data) (global.get $text))))
+	  (start $start)
+	  (func $ctors (export "__wasm_call_ctors") (i32.store8 (global.get $text) (i32.const 99)))
+	  (func $relocs (export "__wasm_apply_data_relocs") (i32.store (global.get $data) (global.get $answer)))
+	  (func $mine (export "mine") (type $f) (i32.add (call $twice (local.get 0)) (i32.load8_u (i32.load (global.get $data)))))
+	  (func (export "twice_at") (type $f) (global.get $twice_at))
+	  (func (export "thrice_at") (type $f) (global.get $thrice_at))
+	  (func (export "thrice_too_at") (type $f) (global.get $thrice_too_at))
+	  (func (export "through") (type $f) (call_indirect (type $f) (local.get 0) (global.get $thrice_at)))
+	  (func (export "stack") (type $f) (global.get $sp))
+	  (func (export "letter") (type $f) (i32.load8_u (global.get $text)))
+	  (global (export "text") i32 (i32.const 8))
+	  (elem (global.get $table) func $ctors $mine)
+	  (data (global.get $data) "abcdefghijkl")`, 8192)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if letter := h.memory(8192+8, 1)[0]; letter != 'i' {
+		t.Errorf("data: %q", letter)
+	}
+	h.call(func() int32 {
+		f := l.Finish()
+		if f[0] == 0 || f[1] != 64 {
+			t.Errorf("functions to call: %v", f)
+		}
+		return 1000 + int32(f[0])
+	})
+	h.call(func() int32 { return 1000 + int32(l.Finish()[1]) })
+	thrice := h.call(func() int32 { return symbol(t, l, "thrice_at") })
+	for _, c := range []struct {
+		function string
+		want     int32
+	}{
+		{"mine", 14 + 42}, {"twice_at", 100}, {"thrice_too_at", thrice}, {"through", 21}, {"stack", 4096}, {"letter", 99},
+	} {
+		if got := h.call(func() int32 { return symbol(t, l, c.function) }); got != c.want {
+			t.Errorf("%s gave %d, want %d", c.function, got, c.want)
+		}
+	}
+	if at := symbol(t, l, "text"); at != 8192+8 {
+		t.Errorf("text at %d", at)
+	}
+	if at := symbol(t, l, "mine"); at != 65 {
+		t.Errorf("mine at %d, which the module's own table entry is not", at)
+	}
+	if _, ok := l.Symbol("nothing"); ok {
+		t.Error("a symbol that is not there was found")
+	}
+}
+
+// TestSideExceptions throws from the program into a side module and the other way round: longjmp does.
+func TestSideExceptions(t *testing.T) {
+	e := newEngine(t)
+	h := startProgram(t, e)
+	defer h.end()
+	l, err := h.load(usual+`
+	  (import "env" "jump" (tag $jump (param i32)))
+	  (import "env" "throw" (func $throw (param i32) (result i32)))
+	  (import "env" "catch" (func $catch (param i32) (result i32)))
+	  (func $mine (param i32) (result i32) (throw $jump (i32.const 33)))
+	  (func (export "caught") (param i32) (result i32)
+	    (i32.add (i32.const 1000) (block $h (result i32) (try_table (result i32) (catch $jump $h) (call $throw (local.get 0))))))
+	  (func (export "thrown") (param i32) (result i32) (call $catch (global.get $table)))
+	  (elem (global.get $table) func $mine)`, 8192)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := h.call(func() int32 { return symbol(t, l, "caught") }); r != 1007 {
+		t.Errorf("caught %d", r)
+	}
+	if r := h.call(func() int32 { return symbol(t, l, "thrown") }); r != 33 {
+		t.Errorf("the program caught %d", r)
+	}
+}
+
+// TestSideRefused gives a process modules that it must not or cannot take; it goes on unharmed.
+func TestSideRefused(t *testing.T) {
+	e := newEngine(t)
+	h := startProgram(t, e)
+	defer h.end()
+	for _, c := range []struct{ name, wat, want string }{
+		{"undefined function", usual + `(import "env" "nowhere" (func))`, "undefined symbols: nowhere"},
+		{"undefined data", usual + `(import "GOT.mem" "gone" (global (mut i32))) (import "GOT.func" "away" (global (mut i32)))`, "undefined symbols: gone, away"},
+		{"address of a variable", usual + `(import "GOT.mem" "thrice" (global (mut i32)))`, "thrice as a variable"},
+		{"wrong kind", usual + `(import "env" "answer" (func))`, "answer as a function"},
+		{"wrong type", usual + `(import "env" "twice" (func (param i64)))`, "twice"},
+		{"immutable stack pointer", usual + `(import "env" "__stack_pointer" (global i32))`, "incompatible"},
+		{"the host", usual + `(import "env" "syscall" (func (param i32 i32 i32 i32 i32 i32 i32) (result i32)))`, "undefined symbols: syscall"},
+		{"another host", usual + `(import "wasi_snapshot_preview1" "fd_write" (func))`, "undefined symbols: fd_write"},
+		{"own memory", dylink + `(memory 1)`, "memory or a table of its own"},
+		{"own table", dylink + `(table 1 funcref)`, "memory or a table of its own"},
+		{"no dylink", `(import "env" "memory" (memory 1))`, "not a side module"},
+		{"needs another", `(@custom "dylink.0" (before first) "\02\08\01\06libx.o")`, "libx.o"},
+		{"endless data", `(@custom "dylink.0" (before first) "\01\08\ff\ff\ff\ff\0f\05\02\00")`, "data is too large"},
+		{"many functions", `(@custom "dylink.0" (before first) "\01\05\40\05\80\20\00")`, "no room"},
+		{"malformed dylink", `(@custom "dylink.0" (before first) "\01\05\40")`, "malformed"},
+		{"data beyond memory", usual + `(data (i32.const -100) "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz")`, "out of bounds"},
+		{"start traps", usual + `(func $s unreachable) (start $s)`, "unreachable"},
+		{"start throws", usual + `(import "env" "throw" (func $t (param i32) (result i32))) (func $s (drop (call $t (i32.const 1)))) (start $s)`, ""},
+		{"start recurses", usual + `(func $s call $s) (start $s)`, "stack"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := h.load(c.wat, 8192)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+		})
+	}
+	for name, code := range map[string][]byte{
+		"empty": {}, "text": []byte("not wasm at all"), "header": []byte("\x00asm\x01\x00\x00\x00"),
+		"cut":     assemble(t, "(module "+usual+")")[:40],
+		"invalid": append(assemble(t, "(module "+usual+`(func (export "f") (result i32) i32.const 1))`), 10, 200, 1),
+	} {
+		if _, err := h.m.Side(name, code); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if r := h.call(func() int32 { return 100 }); r != 14 {
+		t.Errorf("afterwards a call gives %d", r)
+	}
+}
+
+// TestSideStartCalls: what runs while a module is linked makes no system calls.
+func TestSideStartCalls(t *testing.T) {
+	e := newEngine(t)
+	m := load(t, e, program+`(func (export "call") (drop (call $sys (i32.const 93) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))`)
+	h := newHost()
+	code := assemble(t, "(module "+usual+`(import "env" "call" (func $c)) (start $c))`)
+	h.syscall = func(_ uint64, nr int32, _ *[6]int32) (int32, bool) {
+		if nr == 7000 && h.calls.Load() == 1 {
+			s, err := m.Side("test.so", code)
+			if err == nil {
+				_, err = s.Link(h, 8192)
+			}
+			if err == nil || !strings.Contains(err.Error(), "a system call while") {
+				t.Errorf("error %v", err)
+			}
+			return 100, false
+		}
+		return 0, false
+	}
+	start(t, m, h)
+	if err := h.wait(t); err != nil || h.calls.Load() != 2 {
+		t.Errorf("%d calls, %v", h.calls.Load(), err)
+	}
+}
+
+// TestSideMany fills a process's table and its list of modules: errors, and no harm.
+func TestSideMany(t *testing.T) {
+	e := newEngine(t)
+	h := startProgram(t, e)
+	defer h.end()
+	for i := range 100 {
+		_, err := h.load(usual, 8192)
+		if i < 18 && err != nil { // (100 - 64) / 2
+			t.Fatal(i, err)
+		}
+		if i >= 18 && (err == nil || !strings.Contains(err.Error(), "no room")) {
+			t.Fatal(i, err)
+		}
+	}
+	for i := range 100 {
+		_, err := h.load(`(@custom "dylink.0" (before first) "\01\04\40\05\00\00")`, 8192)
+		if i > 64 && (err == nil || !strings.Contains(err.Error(), "too many modules")) {
+			t.Fatal(i, err)
+		}
+	}
+}
+
+func TestSideCache(t *testing.T) {
+	dir := t.TempDir()
+	main := assemble(t, "(module "+imports+program+")")
+	code := assemble(t, "(module "+usual+")")
+	var before os.FileInfo
+	for range 2 {
+		e := newEngine(t)
+		m, err := e.Load("x", main, hashOf(main), dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := m.Side("a b/../c.so", code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := m.Side("other.so", code)
+		if err != nil || a != b {
+			t.Errorf("the same code twice: %v", err)
+		}
+		entries, err := os.ReadDir(dir)
+		if err != nil || len(entries) != 2 || !strings.HasPrefix(entries[0].Name(), "side-a_b_c-") {
+			t.Fatalf("cache: %v, %v", entries, err)
+		}
+		st, err := entries[0].Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before != nil && !os.SameFile(st, before) {
+			t.Error("compiled again")
+		}
+		before = st
+	}
+}
+
+func BenchmarkSideLink(b *testing.B) {
+	e := newEngine(b)
+	m := load(b, e, program)
+	code := assemble(b, "(module "+usual+`(import "env" "twice" (func (param i32) (result i32))) (func $f) (elem (global.get $table) func $f $f))`)
+	s, err := m.Side("test.so", code)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var spent time.Duration
+	for range b.N {
+		h := newHost()
+		h.syscall = func(uint64, int32, *[6]int32) (int32, bool) {
+			begin := time.Now()
+			if _, err := s.Link(h, 8192); err != nil {
+				b.Error(err)
+			}
+			spent += time.Since(begin)
+			return 0, false
+		}
+		if err := m.Start(h); err != nil {
+			b.Fatal(err)
+		}
+		if err := h.wait(b); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(spent.Nanoseconds())/float64(b.N), "ns/link")
+}
