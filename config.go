@@ -75,6 +75,11 @@ type Config struct {
 	// are built. Default: none.
 	ExtensionDirs []string
 
+	// ArchiveDir is a directory that gets a copy of each finished segment (16 MB) of the write-ahead log, by PostgreSQL's
+	// basic_archive. With a base backup it is what RestoreBase needs to go back to a moment. It is made, with mode
+	// 0700, if it does not exist. Clusters must not share one. Default: nothing is archived.
+	ArchiveDir string
+
 	// Log receives the server's log, one record a message, with the attributes pid, sqlstate, backend,
 	// database, user, application, detail, hint, context and statement as they apply. Levels: LOG is
 	// Info, FATAL Error+4, PANIC Error+8. Statements in it may contain data. Default: dropped.

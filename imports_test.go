@@ -14,7 +14,9 @@ var layers = [][]string{
 	{"internal/kernel", "internal/powercut"},
 	{"internal/vm"},
 	{"internal/engine", "internal/front", "internal/cluster"},
-	{"", "internal/client", "internal/project", "internal/docker", "internal/certs"},
+	{"internal/client", "internal/project", "internal/docker", "internal/certs"},
+	{"internal/backup"},
+	{""},
 	{"internal/supervisor", "internal/migrate", "pgxembed", "internal/compose"},
 }
 

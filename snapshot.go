@@ -36,7 +36,7 @@ func (s *Server) Snapshot(ctx context.Context, dir string) error {
 		return fmt.Errorf("make a snapshot: %w", err)
 	}
 	defer conn.Close() // of a session that has not stopped it yet, this ends the backup
-	return target.Snapshot(ctx, s.cluster.Dir(), &backup{conn: conn}, s.cfg.volatile())
+	return target.Snapshot(ctx, s.cluster.Dir(), &onlineBackup{conn: conn}, s.cfg.volatile())
 }
 
 // query opens a session of the superuser, in a database that is there. A session in template1 would keep others from
@@ -65,15 +65,15 @@ func (c Config) volatile() bool {
 	return false
 }
 
-// backup is what the copying of a running cluster asks of the server.
-type backup struct {
+// onlineBackup is what the copying of a running cluster asks of the server.
+type onlineBackup struct {
 	conn  *sqlwire.Conn
 	start string // LSN
 }
 
 // Start first reserves the write-ahead log: a checkpoint during the copying would otherwise remove what the copy needs.
 // The slot ends with the session.
-func (b *backup) Start(ctx context.Context) error {
+func (b *onlineBackup) Start(ctx context.Context) error {
 	_, err := b.conn.Query(ctx, "SELECT pg_create_physical_replication_slot('embeddedpg_' || pg_backend_pid(), true, true)")
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func (b *backup) Start(ctx context.Context) error {
 	return nil
 }
 
-func (b *backup) Stop(ctx context.Context) (label string, wal []string, err error) {
+func (b *onlineBackup) Stop(ctx context.Context) (label string, wal []string, err error) {
 	rows, err := b.conn.Query(ctx, "SELECT lsn, labelfile FROM pg_backup_stop(false)")
 	if err != nil {
 		return "", nil, err

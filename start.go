@@ -94,6 +94,11 @@ func (s *Server) start(ctx context.Context) (err error) {
 	for _, m := range s.cfg.Mounts {
 		run.Mounts = append(run.Mounts, cluster.Mount(m))
 	}
+	if s.cfg.ArchiveDir != "" {
+		if err := archive(&run, s.cfg.ArchiveDir); err != nil {
+			return err
+		}
+	}
 	if s.pm, err = s.cluster.Run(ctx, programs, run); err != nil {
 		return err
 	}
@@ -120,13 +125,7 @@ func (s *Server) makeTemp() error {
 		s.cfg.DataDir = filepath.Join(dir.Path(), "data")
 	}
 	if s.cfg.SocketDir == "" {
-		dir, err := tempdir.Make("", tempPrefix)
-		if err == nil && front.CheckSocketDir(dir.Path(), s.cfg.Port) != nil {
-			err = dir.Remove() // TMPDIR is too long a name for a socket
-			if err == nil {
-				dir, err = tempdir.Make("/tmp", tempPrefix)
-			}
-		}
+		dir, err := tempSocketDir(s.cfg.Port)
 		if err != nil {
 			return err
 		}
@@ -136,4 +135,16 @@ func (s *Server) makeTemp() error {
 	dir, err := filepath.Abs(s.cfg.SocketDir)
 	s.cfg.SocketDir = dir
 	return err
+}
+
+// tempSocketDir makes a temporary directory whose name is short enough for a socket in it.
+func tempSocketDir(port int) (*tempdir.Dir, error) {
+	dir, err := tempdir.Make("", tempPrefix)
+	if err == nil && front.CheckSocketDir(dir.Path(), port) != nil {
+		err = dir.Remove() // TMPDIR is too long a name for a socket
+		if err == nil {
+			dir, err = tempdir.Make("/tmp", tempPrefix)
+		}
+	}
+	return dir, err
 }

@@ -1,5 +1,5 @@
-// Package client runs PostgreSQL's client programs, psql and the others of pgtools, for a person: with
-// the host's files, environment and terminal, as if they were installed. It is no sandbox.
+// Package client runs PostgreSQL's client programs, psql and the others of pgtools, with the host's files,
+// environment and terminal, as if they were installed. It is no sandbox.
 package client
 
 import (
@@ -25,6 +25,7 @@ type Command struct {
 	Name     string            // such as psql
 	Args     []string          // without the name
 	Env      map[string]string // on top of the host program's environment; an empty value takes a variable away
+	Library  bool              // run for the host program and not for a person: no signals are passed on, and no PG* variable
 	CacheDir string            // of compiled code; "": the default
 	Stdin    *os.File
 	Stdout   *os.File
@@ -59,10 +60,12 @@ func Run(ctx context.Context, c Command) (int, error) {
 		return 0, err
 	}
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, forwarded...)
-	defer signal.Stop(signals)
+	if !c.Library {
+		signal.Notify(signals, forwarded...)
+		defer signal.Stop(signals)
+	}
 	p, err := k.Run(kernel.Command{
-		Argv: append([]string{prefix + "/bin/" + c.Name}, c.Args...), Env: environment(c.Env), Dir: dir,
+		Argv: append([]string{prefix + "/bin/" + c.Name}, c.Args...), Env: c.environment(), Dir: dir,
 		Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr,
 	})
 	if err != nil {
@@ -110,15 +113,21 @@ func tree() (vfs.FS, error) {
 
 // environment is the host program's with changes. A pager cannot be started: the guest has no programs but
 // its own.
-func environment(changes map[string]string) []string {
+func (c *Command) environment() []string {
 	var env []string
 	for _, e := range os.Environ() {
 		name, _, _ := strings.Cut(e, "=")
-		if _, ok := changes[name]; !ok && name != "PAGER" && name != "PSQL_PAGER" {
+		switch _, changed := c.Env[name]; {
+		case changed, name == "PAGER", name == "PSQL_PAGER":
+		case c.Library && (strings.HasPrefix(name, "PG") || name == "LC_ALL" || name == "LANG"):
+		default:
 			env = append(env, e)
 		}
 	}
-	for name, value := range changes {
+	if c.Library {
+		env = append(env, "LC_ALL=C") // its messages are read
+	}
+	for name, value := range c.Env {
 		if value != "" {
 			env = append(env, name+"="+value)
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"os"
+	"path/filepath"
 )
 
 // What PostgreSQL 18 writes into pg_control. The names are those of the C headers.
@@ -137,4 +139,14 @@ func ParseControl(b []byte) (Control, error) {
 	c.Checksums = u32(offChecksums)
 	c.CharSigned = b[offCharSigned] == 1
 	return c, nil
+}
+
+// System returns the system identifier of the cluster, which every copy of it shares.
+func (c *Cluster) System() (uint64, error) {
+	raw, err := os.ReadFile(filepath.Join(c.dir, "global", "pg_control"))
+	if err != nil {
+		return 0, err
+	}
+	control, err := ParseControl(raw)
+	return control.SystemIdentifier, err
 }

@@ -58,7 +58,7 @@ func (c *Cluster) place(op string, volatile bool, fill func(data string) error) 
 	data := filepath.Join(stage, stageData)
 	err = fill(data)
 	if err == nil && !volatile {
-		err = syncTree(data)
+		err = SyncTree(data)
 	}
 	if err != nil {
 		return c.placeError(op, err)
@@ -82,7 +82,7 @@ func (c *Cluster) place(op string, volatile bool, fill func(data string) error) 
 	c.empty = false
 	if !volatile {
 		for _, dir := range []string{stage, filepath.Dir(c.dir)} {
-			if err := syncPath(dir); err != nil {
+			if err := SyncPath(dir); err != nil {
 				return &fault.Error{Op: op, Path: c.dir, Err: err}
 			}
 		}

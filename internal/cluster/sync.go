@@ -7,12 +7,12 @@ import (
 	"sync"
 )
 
-// syncers is how many files syncTree has in flight. A disk takes the flushes of several files together: the thousand
+// syncers is how many files SyncTree has in flight. A disk takes the flushes of several files together: the thousand
 // files of a new cluster took 0.87 s one after the other, and 0.1 s with 8 or with 32 at a time.
 const syncers = 16
 
-// syncTree makes every file and directory below dir, and dir, durable.
-func syncTree(dir string) error {
+// SyncTree makes every file and directory below dir, and dir, durable.
+func SyncTree(dir string) error {
 	paths := make(chan string)
 	errs := make(chan error, syncers)
 	var wg sync.WaitGroup
@@ -20,7 +20,7 @@ func syncTree(dir string) error {
 		wg.Go(func() {
 			var first error
 			for p := range paths {
-				if err := syncPath(p); err != nil && first == nil {
+				if err := SyncPath(p); err != nil && first == nil {
 					first = err
 				}
 			}
@@ -44,8 +44,8 @@ func syncTree(dir string) error {
 	return <-errs
 }
 
-// syncPath makes a file's content, or a directory's names, durable.
-func syncPath(path string) error {
+// SyncPath makes a file's content, or a directory's names, durable.
+func SyncPath(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

@@ -1,0 +1,191 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nself.org/embeddedpg/internal/cluster"
+	"nself.org/embeddedpg/internal/fault"
+)
+
+// A data directory is recovered in a directory beside its place, whose name begins with recoverPrefix and which its maker
+// keeps locked. As long as recoverMarker is in there, the data directory in it is the new one and may be removed. Without
+// the marker it may be the former one, which is kept in any case.
+const (
+	recoverPrefix = ".nself-recover-"
+	recoverMarker = "unfinished"
+)
+
+// formerSuffix ends the name of a former data directory.
+const formerSuffix = ".before-20060102_150405.000"
+
+// Recover makes a data directory of a physical backup: it is unpacked beside its place, the log that was archived is replayed up
+// to the moment that is wanted, and then it is exchanged with what is in that place in one call. No
+// server may be running there. A data directory that was there is kept under another name. If ctx ends, or anything fails, or the
+// program is killed, the old data directory is as it was, or the new one is complete and in its place.
+func Recover(ctx context.Context, o RecoverOptions) (Recovered, error) {
+	b := o.Backup
+	if !b.Format.Physical() {
+		return Recovered{}, &fault.Error{Op: "restore", Path: b.ID, Err: errors.New("it is a dump of one database, not a base backup"), Hint: "restore it into a running server; only base backups go back to a moment"}
+	}
+	o.Progress = oneAtATime(o.Progress)
+	if err := b.checkFiles(func(d, total int64) { o.Progress(Progress{Stage: StageCheck, Done: d, Total: total}) }); err != nil {
+		return Recovered{}, err
+	}
+	// Holding the data directory keeps every server from starting on it meanwhile.
+	c, err := cluster.Open(o.DataDir)
+	if err != nil {
+		return Recovered{}, err
+	}
+	defer c.Close()
+	dir, name := filepath.Split(c.Dir())
+	clearRecoveries(dir, name)
+	tmp, err := os.MkdirTemp(dir, recoverPrefix+name+"-")
+	if err != nil {
+		return Recovered{}, &fault.Error{Op: "make a directory beside", Path: c.Dir(), Err: err, Hint: "this user must be able to write the directory above"}
+	}
+	lock, err := os.Open(tmp)
+	if err == nil {
+		defer lock.Close()
+		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(tmp, recoverMarker), nil, 0o600)
+	}
+	if err != nil {
+		os.Remove(tmp)
+		return Recovered{}, err
+	}
+	defer discardRecovery(tmp)
+	data := filepath.Join(tmp, "data")
+	if err := replay(ctx, o, c, data); err != nil {
+		return Recovered{}, fmt.Errorf("restore %s: %w", b.ID, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return Recovered{}, err
+	}
+	o.Progress(Progress{Stage: StageSwap, Item: c.Dir()})
+	if err := os.Remove(filepath.Join(tmp, recoverMarker)); err != nil {
+		return Recovered{}, err
+	}
+	if err := cluster.SyncPath(tmp); err != nil {
+		return Recovered{}, err
+	}
+	return takePlace(c, data, dir)
+}
+
+// discardRecovery removes what a recovery left, but never a data directory that may be the former one.
+func discardRecovery(tmp string) {
+	if _, err := os.Lstat(filepath.Join(tmp, recoverMarker)); err == nil {
+		os.RemoveAll(tmp)
+		return
+	}
+	os.Remove(tmp) // fails if something is in it
+}
+
+// replay unpacks the backup at data and recovers it.
+func replay(ctx context.Context, o RecoverOptions, c *cluster.Cluster, data string) error {
+	b := o.Backup
+	if err := b.unpack(ctx, data, o.Progress); err != nil {
+		return err
+	}
+	start, err := (&Backup{Format: BasePlain}).label(data)
+	if err != nil {
+		return err
+	}
+	first := start.wal
+	if o.Time.IsZero() && !o.ToEnd {
+		first = ""
+	}
+	if o.Archive != "" {
+		if err := addWAL(ctx, data, o.Archive, first); err != nil {
+			return err
+		}
+	}
+	// The last log of the same cluster may not have got into the archive yet. A backup alone needs nothing but the names of
+	// the timelines that are taken.
+	if same, err := c.System(); err == nil && b.Base != nil && fmt.Sprint(same) == b.Base.System {
+		if err := addWAL(ctx, data, filepath.Join(c.Dir(), "pg_wal"), first); err != nil {
+			return err
+		}
+	}
+	if err := os.WriteFile(filepath.Join(data, "recovery.signal"), nil, 0o600); err != nil {
+		return err
+	}
+	if err := os.Remove(filepath.Join(data, "standby.signal")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	o.Progress(Progress{Stage: StageRecover})
+	_, stop, err := o.Scratch(ctx, data, recoverySettings(o))
+	if err != nil {
+		return targetHint(err, o)
+	}
+	if err := stop(); err != nil {
+		return err
+	}
+	o.Progress(Progress{Stage: StageFlush})
+	return cluster.SyncTree(data)
+}
+
+// targetHint says what to do where the log ends before the moment that is wanted.
+func targetHint(err error, o RecoverOptions) error {
+	if !strings.Contains(err.Error(), "before configured recovery target was reached") {
+		return err
+	}
+	return &fault.Error{
+		Op: "recover up to " + o.Time.Format(time.RFC3339Nano), Err: errors.New("the log ends before that moment, or nothing was committed after it"),
+		Hint: "name the directory of archived log, an earlier moment, or all of the log (--to-time end)",
+	}
+}
+
+// takePlace exchanges the new data directory with the old one, or renames it to an empty place.
+func takePlace(c *cluster.Cluster, data, dir string) (Recovered, error) {
+	if c.Empty() {
+		if err := unix.Rename(data, c.Dir()); err != nil {
+			os.RemoveAll(data)
+			return Recovered{}, &fault.Error{Op: "put the data directory at", Path: c.Dir(), Err: err}
+		}
+		return Recovered{}, cluster.SyncPath(dir)
+	}
+	if err := exchange(data, c.Dir()); err != nil {
+		os.RemoveAll(data)
+		return Recovered{}, &fault.Error{
+			Op: "exchange the data directory with", Path: c.Dir(), Err: err,
+			Hint: "this file system cannot exchange two directories: restore into a new directory instead",
+		}
+	}
+	if err := cluster.SyncPath(dir); err != nil {
+		return Recovered{}, err
+	}
+	kept := c.Dir() + time.Now().UTC().Format(formerSuffix)
+	if err := os.Rename(data, kept); err != nil {
+		return Recovered{Kept: data}, err
+	}
+	return Recovered{Kept: kept}, errors.Join(cluster.SyncPath(filepath.Dir(data)), cluster.SyncPath(dir))
+}
+
+// clearRecoveries removes what recoveries of the same data directory left that were killed. One that was killed after the
+// exchange has left the former data directory: that is kept.
+func clearRecoveries(dir, name string) {
+	left, _ := filepath.Glob(filepath.Join(dir, recoverPrefix+name+"-*"))
+	for _, tmp := range left {
+		lock, err := os.Open(tmp)
+		if err != nil {
+			continue
+		}
+		if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			if _, err := os.Lstat(filepath.Join(tmp, recoverMarker)); err != nil {
+				_ = os.Rename(filepath.Join(tmp, "data"), filepath.Join(dir, name)+time.Now().UTC().Format(formerSuffix))
+			}
+			discardRecovery(tmp)
+		}
+		lock.Close()
+	}
+}
