@@ -43,7 +43,8 @@ func (p *project) options() (supervisor.Options, error) {
 	if err != nil {
 		return supervisor.Options{}, err
 	}
+	archive, err := p.archiveDir()
 	return supervisor.Options{
-		Runtime: p.Runtime, Port: d.Port, User: d.User, Password: d.Password, Database: d.Name, Module: p.Engine,
-	}, nil
+		Runtime: p.Runtime, Port: d.Port, User: d.User, Password: d.Password, Database: d.Name, Module: p.Engine, ArchiveDir: archive,
+	}, err
 }

@@ -8,24 +8,16 @@ import (
 	"nself.org/embeddedpg/internal/client"
 )
 
+// newPsql is the one of PostgreSQL's programs that nself's own help lists.
 func newPsql(p *project) *cobra.Command {
-	return &cobra.Command{
-		Use:   "psql [argument ...]",
-		Short: "Run psql on the database",
-		Long: `Run PostgreSQL's psql, which is part of nself, on the project's database. All arguments are psql's;
-host, port, user, database and password are preset. The exit code is psql's.`,
-		Example: `  nself psql
+	c := newProgram(p, "psql")
+	c.Hidden, c.Short = false, "Run psql on the database"
+	c.Long = `Run PostgreSQL's psql, which is part of nself, on the project's database, or on the one that the arguments name.
+All arguments are psql's; host, port, user, database and password are preset. The exit code is psql's.`
+	c.Example = `  nself psql
   nself psql -c 'SELECT 1'
-  nself psql -f schema.sql -v ON_ERROR_STOP=1`,
-		DisableFlagParsing: true, // they are psql's
-		RunE: func(cmd *cobra.Command, args []string) error {
-			db, err := p.reach(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return db.tool(cmd.Context(), "psql", args...)
-		},
-	}
+  nself psql -f schema.sql -v ON_ERROR_STOP=1`
+	return c
 }
 
 // tool runs one of PostgreSQL's client programs on the database, with this program's standard files. Its

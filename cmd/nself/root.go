@@ -37,7 +37,7 @@ The project is the present directory. Its configuration is in .env, the embedded
 	)
 	for group, commands := range map[string][]*cobra.Command{
 		groupStack: {newStart(p), newStop(p), newRun(p), newService(p)},
-		groupData:  {newDB(p), newPsql(p)},
+		groupData:  {newDB(p), newBackup(p), newPsql(p), newPg(p)},
 		groupLook:  {newStatus(p), newLogs(p)},
 	} {
 		for _, c := range commands {
@@ -46,6 +46,7 @@ The project is the present directory. Its configuration is in .env, the embedded
 		}
 	}
 	root.AddCommand(newSupervise(), newVersion())
+	root.AddCommand(newPrograms(p)...)
 	return root
 }
 

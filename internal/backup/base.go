@@ -301,9 +301,8 @@ func addWAL(ctx context.Context, data, from, start string) error {
 func recoverySettings(o RecoverOptions) map[string]string {
 	s := map[string]string{
 		"restore_command": "the log is in pg_wal", "recovery_target_timeline": o.Timeline, "recovery_target_action": "promote", "hot_standby": "off",
-		"archive_mode": "on", "archive_library": "", "archive_command": "", "recovery_target": "", "recovery_target_time": "",
-		"recovery_target_xid": "", "recovery_target_name": "", "recovery_target_lsn": "", "primary_conninfo": "", "primary_slot_name": "",
-		"autovacuum": "off", "fsync": "off", // all is flushed at the end
+		"archive_mode": "on", "archive_library": "", "archive_command": "",
+		"primary_conninfo": "", "primary_slot_name": "", "autovacuum": "off", "fsync": "off", // all is flushed at the end
 	}
 	if o.Timeline == "" {
 		s["recovery_target_timeline"] = "latest"

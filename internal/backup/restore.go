@@ -245,3 +245,15 @@ func (r *restore) undo() {
 		_ = s.exec(ctx, "DROP ROLE IF EXISTS "+identifier(role))
 	}
 }
+
+// DatabaseExists reports whether the server has a database of that name, which Restore would replace.
+func DatabaseExists(ctx context.Context, t Target, database string) (bool, error) {
+	r := &restore{t: t, target: database}
+	s, err := t.connect(ctx, r.maintenance())
+	if err != nil {
+		return false, err
+	}
+	defer s.close()
+	r.s = s
+	return r.exists(ctx, database)
+}

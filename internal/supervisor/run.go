@@ -34,6 +34,8 @@ type Options struct {
 	Settings  map[string]string // of the server; see embeddedpg.Config
 	Bootstrap []string          // statements run in Database before it is ready, at each start
 	Transient bool              // end when nobody holds the database any more; see Hold
+
+	ArchiveDir string // gets the finished segments of the write-ahead log; "": none
 }
 
 // Run starts the database and keeps it until ctx ends, someone asks for the end over the control socket,
@@ -152,7 +154,7 @@ func (s *supervisor) start(ctx context.Context, o Options, log slog.Handler, pro
 	db, err := embeddedpg.Start(ctx, embeddedpg.Config{
 		DataDir: s.paths.Data(), SocketDir: state.SocketDir, Port: state.Port,
 		Superuser: state.User, Password: password, Database: state.Database,
-		CacheDir: o.CacheDir, ServerModule: o.Module, Listen: o.Listen, SocketMode: socketMode(o.Shared), Settings: o.Settings, Log: log,
+		CacheDir: o.CacheDir, ServerModule: o.Module, Listen: o.Listen, SocketMode: socketMode(o.Shared), Settings: o.Settings, ArchiveDir: o.ArchiveDir, Log: log,
 		Progress: func(p embeddedpg.Progress) { progress(Event{Stage: p.Stage, Elapsed: p.Elapsed}) },
 	})
 	if err != nil {

@@ -1,0 +1,362 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/backup"
+)
+
+// backups is what the backup commands share.
+type backups struct {
+	*project
+	dir  string // --dir, else BACKUP_DIR, else the default
+	name string // --name, else PROJECT_NAME, else the directory's
+}
+
+func newBackup(p *project) *cobra.Command {
+	b := &backups{project: p}
+	c := &cobra.Command{
+		Use:   "backup",
+		Short: "Make, list, verify, restore and prune backups of the database",
+		Long: `Make, list, verify, restore and prune backups of the database.
+
+They are in ~/.nself/backups, or in the directory that --dir or BACKUP_DIR names, readable by this user alone. A backup is called
+<project>_full_<date>_<time>[_<tag>], with the time in UTC. Beside it, a file of JSON describes it; the hashes of the roles' passwords are in
+there.`,
+		Example: `  nself backup create --tag before-upgrade
+  nself backup verify latest
+  nself backup restore latest`,
+	}
+	c.PersistentFlags().StringVar(&b.dir, "dir", "", "directory of the backups")
+	c.PersistentFlags().StringVar(&b.name, "name", "", "whose backups; default: the project's name")
+	c.AddCommand(b.newCreate(), b.newList(), b.newVerify(), b.newRestore(), b.newPrune())
+	return c
+}
+
+// place returns the directory and the name.
+func (b *backups) place() (dir, name string, err error) {
+	dir = cmp.Or(b.dir, b.Get("BACKUP_DIR"))
+	if dir == "" {
+		if dir, err = backup.DefaultDir(); err != nil {
+			return "", "", err
+		}
+	}
+	dir, err = filepath.Abs(dir)
+	return dir, cmp.Or(b.name, b.project.backupName()), err
+}
+
+// backupName is the project's name as part of a file's name.
+func (p *project) backupName() string {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '-', r == '_':
+			return r
+		}
+		return '-'
+	}, p.Name)
+	return cmp.Or(strings.TrimLeft(name, ".-_"), "project")
+}
+
+// archiveDir is the directory of archived write-ahead log, "" if nothing is archived. NSELF_WAL_ARCHIVE is a directory, or true
+// for one beside the backups.
+func (p *project) archiveDir() (string, error) {
+	v := p.Get("NSELF_WAL_ARCHIVE")
+	on, err := strconv.ParseBool(cmp.Or(v, "false"))
+	switch {
+	case err != nil:
+		return filepath.Abs(v)
+	case !on:
+		return "", nil
+	}
+	dir, name, err := (&backups{project: p}).place()
+	return filepath.Join(dir, name+"_wal"), err
+}
+
+// target is the project's running database.
+func (b *backups) target(ctx context.Context) (backup.Target, database, error) {
+	db, err := b.reach(ctx)
+	return backup.Target{Host: db.host, Port: db.port, User: db.user, Password: db.password}, db, err
+}
+
+func (b *backups) newCreate() *cobra.Command {
+	var kind, format, tag, database string
+	var noSums bool
+	c := &cobra.Command{
+		Use:   "create",
+		Short: "Make a backup of the running database",
+		Long: `Make a backup of the running database, which goes on working. The type full is a dump of one database by pg_dump; the
+numbers of rows and checksums of its tables, taken in the same snapshot, are kept with it for nself backup verify. The type base is
+a copy of the whole cluster by pg_basebackup; with NSELF_WAL_ARCHIVE=true when the database was started, it can be restored to any
+moment since.`,
+		Example: `  nself backup create
+  nself backup create --tag before-upgrade --format plain
+  nself backup create --type base`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			make := backup.Create
+			switch kind {
+			case "full":
+			case "base":
+				make = backup.CreateBase
+				switch format {
+				case "", "tar":
+					format = string(backup.BaseTar)
+				case "plain":
+					format = string(backup.BasePlain)
+				default:
+					return &embeddedpg.Error{Op: "use --format", Path: format, Err: errors.New("a base backup has no such format"), Hint: "use tar or plain"}
+				}
+			default:
+				return &embeddedpg.Error{Op: "use --type", Path: kind, Err: errors.New("there is no such type of backup"), Hint: "use full or base"}
+			}
+			dir, name, err := b.place()
+			if err != nil {
+				return err
+			}
+			t, db, err := b.target(cmd.Context())
+			if err != nil {
+				return err
+			}
+			begin := time.Now()
+			show := newBackupProgress(cmd.ErrOrStderr())
+			made, err := make(cmd.Context(), t, backup.CreateOptions{
+				Dir: dir, Name: name, Tag: tag, Database: cmp.Or(database, db.name), Format: backup.Format(format), NoSums: noSums, Progress: show.show,
+			})
+			show.end()
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "Backup %s is complete (%s, %s).\n  %s\n", made.ID, size(made.Size), time.Since(begin).Round(time.Millisecond), made.Path)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&kind, "type", "full", "full: a dump of one database; base: a copy of the cluster")
+	c.Flags().StringVar(&format, "format", "", "custom (default), plain, directory or tar; of a base backup tar (default) or plain")
+	c.Flags().StringVar(&tag, "tag", "", "a word at the end of the backup's name")
+	c.Flags().StringVar(&database, "database", "", "the database; default: the project's")
+	c.Flags().BoolVar(&noSums, "no-sums", false, "do not count and add up the tables: quicker, and verify can compare nothing")
+	return c
+}
+
+// listed is a backup as list --json shows it: without the SQL of roles.
+type listed struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"name"`
+	Tag      string    `json:"tag,omitempty"`
+	Created  time.Time `json:"created"`
+	Format   string    `json:"format"`
+	Database string    `json:"database,omitempty"`
+	Version  string    `json:"server_version"`
+	Size     int64     `json:"size"`
+	Path     string    `json:"path"`
+}
+
+func (b *backups) newList() *cobra.Command {
+	var all, asJSON bool
+	var format string
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List the complete backups",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if format != "table" && format != "json" {
+				return &embeddedpg.Error{Op: "use --format", Path: format, Err: errors.New("there is no such format"), Hint: "use table or json"}
+			}
+			dir, name, err := b.place()
+			if err != nil {
+				return err
+			}
+			if all {
+				name = ""
+			}
+			found, err := backup.List(dir, name)
+			if err != nil {
+				return err
+			}
+			if asJSON || format == "json" {
+				list := []listed{}
+				for _, f := range found {
+					list = append(list, listed{f.ID, f.Name, f.Tag, f.Created, string(f.Format), f.Database, f.Version, f.Size, f.Path})
+				}
+				e := json.NewEncoder(cmd.OutOrStdout())
+				e.SetIndent("", "  ")
+				return e.Encode(list)
+			}
+			if len(found) == 0 {
+				fmt.Fprintf(cmd.OutOrStdout(), "No backups in %s.\n", dir)
+				return nil
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "ID\tCREATED\tFORMAT\tDATABASE\tSIZE")
+			for _, f := range found {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", f.ID, f.Created.Local().Format(time.DateTime), f.Format, cmp.Or(f.Database, "all"), size(f.Size))
+			}
+			return w.Flush()
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "those of other projects too")
+	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	c.Flags().StringVar(&format, "format", "table", "table or json")
+	return c
+}
+
+func (b *backups) newVerify() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify ID|latest|FILE",
+		Short: "Prove a backup by restoring it into a temporary database",
+		Long: `Prove a backup: compare its files with their checksums, restore it into a temporary database server, and compare each table's number of
+rows and checksum with what the database held. The project's database is not touched and need not run. It takes the
+time of a restore, and its room in the directory for temporary files.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir, name, err := b.place()
+			if err != nil {
+				return err
+			}
+			found, err := backup.Find(dir, name, args[0])
+			if err != nil {
+				return err
+			}
+			show := newBackupProgress(cmd.ErrOrStderr())
+			v, err := embeddedpg.VerifyBackup(cmd.Context(), found, embeddedpg.VerifyBackupOptions{Progress: show.show})
+			show.end()
+			if err != nil {
+				return err
+			}
+			how := "it can be restored; there are no numbers to compare the tables with"
+			if v.Compared {
+				how = "each is as it was when the backup was made"
+			} else if found.Format.Physical() {
+				how = "the cluster recovers, and each can be read"
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "Backup %s is good: %d tables, %d rows; %s.\n", found.ID, v.Tables, v.Rows, how)
+			return nil
+		},
+	}
+}
+
+func (b *backups) newPrune() *cobra.Command {
+	var o backup.PruneOptions
+	var older string
+	c := &cobra.Command{
+		Use:   "prune",
+		Short: "Remove old backups, and what interrupted ones left",
+		Long: `Remove old backups of this project by the rules given, and what interrupted backups left. With both rules, a backup goes if both let
+it. Without one, only what interrupted backups left goes. Archived log that no base backup needs any more goes too.`,
+		Example: `  nself backup prune --keep 7
+  nself backup prune --older-than 30d --keep 3 --dry-run`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if o.Dir, o.Name, err = b.place(); err != nil {
+				return err
+			}
+			if o.Archive, err = b.archiveDir(); err != nil {
+				return err
+			}
+			if older != "" {
+				if o.OlderThan, err = age(older); err != nil {
+					return err
+				}
+			}
+			done, err := backup.Prune(o)
+			verb := "Removed"
+			if o.DryRun {
+				verb = "Would remove"
+			}
+			for _, x := range done.Backups {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s %s (%s)\n", verb, x.ID, size(x.Size))
+			}
+			for _, x := range done.Partial {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s %s (incomplete)\n", verb, x)
+			}
+			if n := len(done.Segments); n > 0 {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s %d files of archived log\n", verb, n)
+			}
+			if len(done.Backups)+len(done.Partial)+len(done.Segments) == 0 && err == nil {
+				fmt.Fprintln(cmd.OutOrStdout(), "Nothing to remove.")
+			}
+			return err
+		},
+	}
+	c.Flags().IntVar(&o.Keep, "keep", 0, "keep so many of the newest, of each type")
+	c.Flags().StringVar(&older, "older-than", "", "remove only what is older: 30d, 12h")
+	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "only say what would be removed")
+	return c
+}
+
+// age reads a duration, in which a number with d means days.
+func age(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		var n float64
+		n, err = strconv.ParseFloat(days, 64)
+		d = time.Duration(n * 24 * float64(time.Hour))
+	}
+	if err != nil || d <= 0 {
+		return 0, &embeddedpg.Error{Op: "use --older-than", Path: s, Err: errors.New("it is not a length of time"), Hint: "write 30d, 12h or 90m"}
+	}
+	return d, nil
+}
+
+// backupProgress shows the stages: on a terminal in one line that changes, else a line each.
+type backupProgress struct {
+	w        io.Writer
+	terminal bool
+	stage    backup.Stage
+	open     bool
+}
+
+func newBackupProgress(w io.Writer) *backupProgress {
+	f, ok := w.(*os.File)
+	return &backupProgress{w: w, terminal: ok && term.IsTerminal(int(f.Fd()))}
+}
+
+var backupStages = map[backup.Stage]string{
+	backup.StageDump: "Dumping", backup.StageSum: "Adding up tables", backup.StageCopy: "Copying", backup.StageFlush: "Writing to disk",
+	backup.StageCheck: "Comparing checksums", backup.StageRestore: "Restoring", backup.StageSwap: "Putting it in its place",
+	backup.StageRecover: "Replaying the log",
+}
+
+func (p *backupProgress) show(e backup.Progress) {
+	text := backupStages[e.Stage]
+	if !p.terminal {
+		// Dumping and adding up go on beside each other: the second is not worth a line.
+		if e.Stage != p.stage && e.Stage != backup.StageSum {
+			fmt.Fprintln(p.w, text, "...")
+			p.stage = e.Stage
+		}
+		return
+	}
+	if e.Total > 0 {
+		text += fmt.Sprintf(" %d %%", min(100, 100*e.Done/e.Total))
+	}
+	if e.Bytes > 0 {
+		text += ", " + size(e.Bytes)
+	}
+	if e.Item != "" {
+		text += " (" + e.Item + ")"
+	}
+	fmt.Fprintf(p.w, "\r\x1b[K%s", text)
+	p.open = true
+}
+
+func (p *backupProgress) end() {
+	if p.open {
+		fmt.Fprint(p.w, "\r\x1b[K")
+		p.open = false
+	}
+}

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/backup"
+	"nself.org/embeddedpg/internal/supervisor"
+)
+
+// restoring is one run of nself backup restore.
+type restoring struct {
+	*backups
+	found    *backup.Backup
+	database string
+	dataDir  string
+	toTime   string
+	archive  string
+	timeline string
+	yes      bool
+	cmd      *cobra.Command
+	out, err io.Writer
+}
+
+func (b *backups) newRestore() *cobra.Command {
+	r := &restoring{backups: b}
+	c := &cobra.Command{
+		Use:   "restore ID|latest|FILE",
+		Short: "Restore a backup, all or nothing",
+		Long: `Restore a backup, all or nothing. It asks before it replaces anything.
+
+A dump goes into the running database. It is restored into a new one beside it, which then takes its name in one
+step. Clients work on until then; then they are disconnected, and what they wrote meanwhile goes with the old database.
+
+A base backup replaces the whole cluster: the database is stopped, the new data directory is recovered beside the old one, takes
+its place in one step, and is started. The old one is kept. --to-time brings it to a moment, if the log was archived (NSELF_WAL_ARCHIVE=true).
+
+With --data-dir, either goes into a data directory of its own, and the project's database is not touched.`,
+		Example: `  nself backup restore latest
+  nself backup restore app_full_20260102_030405 --database app_copy
+  nself backup restore app_base_20260102_030405 --to-time '2026-01-02T12:00:00Z'`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir, name, err := b.place()
+			if err != nil {
+				return err
+			}
+			if r.found, err = backup.Find(dir, name, args[0]); err != nil {
+				return err
+			}
+			r.cmd, r.out, r.err = cmd, cmd.OutOrStdout(), cmd.ErrOrStderr()
+			return r.run(cmd.Context())
+		},
+	}
+	c.Flags().BoolVarP(&r.yes, "yes", "y", false, "do not ask")
+	c.Flags().StringVar(&r.database, "database", "", "the database that a dump becomes; default: the project's")
+	c.Flags().StringVar(&r.dataDir, "data-dir", "", "a data directory other than the project's")
+	c.Flags().StringVar(&r.toTime, "to-time", "", "a base backup: the moment (2026-01-02T15:04:05Z, or local time without a zone), or end for all that was archived")
+	c.Flags().StringVar(&r.archive, "archive", "", "a base backup: directory of archived log; default: the project's")
+	c.Flags().StringVar(&r.timeline, "timeline", "", "a base backup: the timeline to follow; default: latest")
+	return c
+}
+
+func (r *restoring) run(ctx context.Context) error {
+	physical := r.found.Format.Physical()
+	if !physical && (r.toTime != "" || r.archive != "" || r.timeline != "") {
+		return &embeddedpg.Error{Op: "restore", Path: r.found.ID, Err: errors.New("a dump holds one moment"), Hint: "--to-time, --archive and --timeline are for base backups: nself backup create --type base"}
+	}
+	if physical && r.database != "" {
+		return &embeddedpg.Error{Op: "restore", Path: r.found.ID, Err: errors.New("a base backup holds all databases"), Hint: "leave --database out"}
+	}
+	if physical {
+		return r.base(ctx)
+	}
+	if r.dataDir != "" {
+		return r.intoDataDir(ctx)
+	}
+	t, db, err := r.target(ctx)
+	if err != nil {
+		return err
+	}
+	database := cmp.Or(r.database, db.name)
+	exists, err := backup.DatabaseExists(ctx, t, database)
+	if err != nil {
+		return err
+	}
+	if exists {
+		if err := confirm(r.cmd, r.yes, fmt.Sprintf("the database %q will be replaced by %s, and its clients disconnected", database, r.found.ID)); err != nil {
+			return err
+		}
+	}
+	show := newBackupProgress(r.err)
+	done, err := backup.Restore(ctx, t, backup.RestoreOptions{Backup: r.found, Database: database, Progress: show.show})
+	show.end()
+	if err != nil {
+		return err
+	}
+	r.tell(database, done)
+	return nil
+}
+
+func (r *restoring) tell(database string, done backup.Restored) {
+	verb := "is made"
+	if done.Replaced {
+		verb = "is replaced"
+	}
+	fmt.Fprintf(r.out, "Database %q %s by %s.\n", database, verb, r.found.ID)
+	if done.Disconnected > 0 {
+		fmt.Fprintf(r.out, "  %d clients were disconnected.\n", done.Disconnected)
+	}
+	if len(done.Roles) > 0 {
+		fmt.Fprintf(r.out, "  Roles that were made: %s\n", strings.Join(done.Roles, ", "))
+	}
+	if done.Kept != "" {
+		fmt.Fprintf(r.out, "  The old database could not be dropped and is still there as %q.\n", done.Kept)
+	}
+}
+
+// intoDataDir restores a dump into a cluster that is started for it.
+func (r *restoring) intoDataDir(ctx context.Context) (err error) {
+	o, err := r.options()
+	if err != nil {
+		return err
+	}
+	database := cmp.Or(r.database, o.Database, "postgres")
+	if notEmpty(r.dataDir) {
+		if err := confirm(r.cmd, r.yes, fmt.Sprintf("the database %q of the cluster in %s will be replaced by %s", database, r.dataDir, r.found.ID)); err != nil {
+			return err
+		}
+	}
+	server, err := embeddedpg.Start(ctx, embeddedpg.Config{DataDir: r.dataDir, Superuser: o.User, Password: o.Password})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	show := newBackupProgress(r.err)
+	done, err := server.Restore(ctx, r.found, embeddedpg.RestoreOptions{Database: database, Progress: show.show})
+	show.end()
+	if err != nil {
+		return err
+	}
+	r.tell(database, done)
+	return nil
+}
+
+// base restores a base backup: for the project's data directory the database is stopped before, and started after.
+func (r *restoring) base(ctx context.Context) error {
+	o := embeddedpg.RestoreBaseOptions{DataDir: r.dataDir, ArchiveDir: r.archive, Timeline: r.timeline}
+	var err error
+	if o.Time, o.ToEnd, err = moment(r.toTime); err != nil {
+		return err
+	}
+	if o.ArchiveDir == "" {
+		if o.ArchiveDir, err = r.archiveDir(); err != nil {
+			return err
+		}
+	}
+	again := false
+	if o.DataDir == "" {
+		paths, err := supervisor.NewPaths(r.Runtime, true)
+		if err != nil {
+			return err
+		}
+		o.DataDir = paths.Data()
+		state, err := supervisor.Find(ctx, paths)
+		if err != nil {
+			return err
+		}
+		again = state.Phase == supervisor.Ready
+		if notEmpty(o.DataDir) {
+			if err := confirm(r.cmd, r.yes, fmt.Sprintf("all databases of the project will be replaced by %s%s (the old data directory is kept)", r.found.ID, at(r.toTime))); err != nil {
+				return err
+			}
+		}
+		if again {
+			fmt.Fprintln(r.err, "Stopping the database ...")
+			if _, err := supervisor.Stop(ctx, paths); err != nil {
+				return err
+			}
+		}
+	} else if notEmpty(o.DataDir) {
+		if err := confirm(r.cmd, r.yes, fmt.Sprintf("the cluster in %s will be replaced by %s%s (it is kept under another name)", o.DataDir, r.found.ID, at(r.toTime))); err != nil {
+			return err
+		}
+	}
+	show := newBackupProgress(r.err)
+	o.Progress = show.show
+	done, err := embeddedpg.RestoreBase(ctx, r.found, o)
+	show.end()
+	if err == nil {
+		fmt.Fprintf(r.out, "%s is restored into %s.\n", r.found.ID, o.DataDir)
+		if done.Kept != "" {
+			fmt.Fprintf(r.out, "  The former data directory is %s; remove it when you do not need it any more.\n", done.Kept)
+		}
+	}
+	if again { // also the old one, if it was not replaced
+		options, oerr := r.options()
+		if oerr == nil {
+			_, _, oerr = startBackground(context.WithoutCancel(ctx), options, maxTimeout*time.Second, r.out, r.err)
+		}
+		err = errors.Join(err, oerr)
+	}
+	return err
+}
+
+func at(moment string) string {
+	if moment == "" {
+		return ""
+	}
+	return " at " + moment
+}
+
+// notEmpty reports whether there is something in a directory.
+func notEmpty(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	return err == nil && len(entries) > 0
+}
+
+// moment reads --to-time.
+func moment(s string) (t time.Time, end bool, err error) {
+	switch s {
+	case "":
+		return t, false, nil
+	case "end":
+		return t, true, nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999Z07"} {
+		if t, err = time.Parse(layout, s); err == nil {
+			return t, false, nil
+		}
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02 15:04"} {
+		if t, err = time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t, false, nil
+		}
+	}
+	return t, false, &embeddedpg.Error{Op: "use --to-time", Path: s, Err: errors.New("it is not a moment"), Hint: "write 2026-01-02T15:04:05Z, or '2026-01-02 15:04:05' for local time"}
+}
