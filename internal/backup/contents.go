@@ -96,7 +96,7 @@ func (c *Contents) readRoles(ctx context.Context, s *session, column func(string
 	}
 	for _, r := range rows {
 		role := Role{Name: r[0], Create: r[1]}
-		grants, err := column(`SELECT pg_catalog.format('GRANT %I TO %I WITH ADMIN %s, INHERIT %s, SET %s', g.rolname, m.rolname, a.admin_option, a.inherit_option, a.set_option)
+		grants, err := column(`SELECT pg_catalog.format('GRANT %I TO %I WITH ADMIN %s, INHERIT %s, SET %s', g.rolname, m.rolname, a.admin_option::text, a.inherit_option::text, a.set_option::text)
 			FROM pg_catalog.pg_auth_members a JOIN pg_catalog.pg_authid g ON g.oid = a.roleid JOIN pg_catalog.pg_authid m ON m.oid = a.member WHERE m.rolname = $1::name`, role.Name)
 		if err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sys/unix"
 
 	"nself.org/embeddedpg/internal/cluster"
@@ -34,6 +35,9 @@ func Recover(ctx context.Context, o RecoverOptions) (Recovered, error) {
 	b := o.Backup
 	if !b.Format.Physical() {
 		return Recovered{}, &fault.Error{Op: "restore", Path: b.ID, Err: errors.New("it is a dump of one database, not a base backup"), Hint: "restore it into a running server; only base backups go back to a moment"}
+	}
+	if !o.Time.IsZero() && o.Time.Before(b.Created) {
+		return Recovered{}, &fault.Error{Op: "restore", Path: b.ID, Err: fmt.Errorf("it is younger (%s) than the moment that is wanted", b.Created.Format(time.RFC3339)), Hint: "use an older base backup: nself backup list"}
 	}
 	o.Progress = oneAtATime(o.Progress)
 	if err := b.checkFiles(func(d, total int64) { o.Progress(Progress{Stage: StageCheck, Done: d, Total: total}) }); err != nil {
@@ -123,15 +127,41 @@ func replay(ctx context.Context, o RecoverOptions, c *cluster.Cluster, data stri
 		return err
 	}
 	o.Progress(Progress{Stage: StageRecover})
-	_, stop, err := o.Scratch(ctx, data, recoverySettings(o))
+	t, stop, err := o.Scratch(ctx, data, recoverySettings(o))
 	if err != nil {
 		return targetHint(err, o)
 	}
-	if err := stop(); err != nil {
+	t.User = b.user()
+	err = promoted(ctx, t)
+	if ended := stop(); ended != nil {
+		return targetHint(ended, o) // it is why err is there
+	}
+	if err != nil {
 		return err
 	}
 	o.Progress(Progress{Stage: StageFlush})
 	return cluster.SyncTree(data)
+}
+
+// promoted waits until recovery has ended: with hot_standby off, sessions are refused until then.
+func promoted(ctx context.Context, t Target) error {
+	const cannotConnectNow = "57P03" // ERRCODE_CANNOT_CONNECT_NOW
+	for {
+		s, err := t.connect(ctx, "template1")
+		if err == nil {
+			s.close()
+			return nil
+		}
+		var refused *pgconn.PgError
+		if !errors.As(err, &refused) || refused.Code != cannotConnectNow {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // targetHint says what to do where the log ends before the moment that is wanted.

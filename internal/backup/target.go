@@ -25,7 +25,7 @@ type Target struct {
 }
 
 // Scratch starts a server on a data directory, or on a temporary one if dir is empty, until stop is called. Its settings
-// win over those of the directory. It returns when the server accepts ordinary connections.
+// win over those of the directory.
 type Scratch func(ctx context.Context, dir string, settings map[string]string) (t Target, stop func() error, err error)
 
 // connect opens a session. Its messages go nowhere.

@@ -1,0 +1,305 @@
+package embeddedpg_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"nself.org/embeddedpg"
+)
+
+// backupServer starts a server with something in every corner that a backup must not forget.
+func backupServer(t *testing.T, config embeddedpg.Config) (*embeddedpg.Server, *pgx.Conn) {
+	t.Helper()
+	ctx := context.Background()
+	s, err := embeddedpg.Start(ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	c := backupConn(t, s, "")
+	_, err = c.Exec(ctx, `
+		CREATE ROLE app LOGIN PASSWORD 'first'; CREATE ROLE "Group of ""all"""; GRANT "Group of ""all""" TO app WITH ADMIN TRUE; ALTER ROLE app SET work_mem = '9MB';
+		CREATE TABLE t AS SELECT g AS id, md5(g::text) AS m, now() AS at, random() AS f FROM generate_series(1, 5000) g;
+		ALTER TABLE t ADD PRIMARY KEY (id); ALTER TABLE t OWNER TO app;
+		CREATE SCHEMA "a ""schema"""; CREATE TABLE "a ""schema"""."t.able" (t text, b bytea, j jsonb, r regclass);
+		INSERT INTO "a ""schema"""."t.able" VALUES ('x''\', '\x00ff', '{"a": [1]}', 't'), (NULL, NULL, NULL, NULL), ('x', '', '1', NULL), ('x', '', '1', NULL);
+		CREATE TABLE parts (k int, v text) PARTITION BY RANGE (k); CREATE TABLE parts1 PARTITION OF parts FOR VALUES FROM (0) TO (10); INSERT INTO parts VALUES (1, 'one');
+		CREATE MATERIALIZED VIEW mv AS SELECT count(*) FROM t; CREATE UNLOGGED TABLE u AS SELECT 1 AS a; CREATE SEQUENCE s START 77;
+		CREATE EXTENSION hstore; SELECT lo_from_bytea(0, repeat('large', 2000)::bytea); SELECT lo_put(lo_create(0), 9000, 'sparse');`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, c
+}
+
+func backupConn(t *testing.T, s *embeddedpg.Server, database string) *pgx.Conn {
+	t.Helper()
+	c, err := pgx.Connect(context.Background(), s.ConnString(database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close(context.Background()) })
+	return c
+}
+
+func value(t *testing.T, c *pgx.Conn, sql string) string {
+	t.Helper()
+	var v string
+	if err := c.QueryRow(context.Background(), sql).Scan(&v); err != nil {
+		t.Fatalf("%v in %s", err, sql)
+	}
+	return v
+}
+
+func TestBackupAndRestore(t *testing.T) {
+	ctx := context.Background()
+	s, c := backupServer(t, embeddedpg.Config{})
+	dir := t.TempDir()
+	formats := []embeddedpg.BackupFormat{embeddedpg.BackupCustom, embeddedpg.BackupPlain, embeddedpg.BackupDirectory, embeddedpg.BackupTar}
+	if testing.Short() {
+		formats = formats[:1]
+	}
+	if _, err := c.Exec(ctx, "ALTER DATABASE postgres SET work_mem = '7MB'; GRANT CREATE ON DATABASE postgres TO app; COMMENT ON DATABASE postgres IS 'it''s mine'"); err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range formats {
+		stages := map[embeddedpg.BackupStage]bool{}
+		b, err := s.Backup(ctx, embeddedpg.BackupOptions{Dir: dir, Name: "app", Format: f, Progress: func(p embeddedpg.BackupProgress) { stages[p.Stage] = true }})
+		if err != nil {
+			t.Fatalf("%s: %v", f, err)
+		}
+		if !stages[embeddedpg.StageDump] || !stages[embeddedpg.StageSum] || !stages[embeddedpg.StageFlush] {
+			t.Error(f, stages)
+		}
+		v, err := embeddedpg.VerifyBackup(ctx, b, embeddedpg.VerifyBackupOptions{})
+		if err != nil || !v.Compared || v.Tables != 4 || v.Rows != 5000+4+1+1 {
+			t.Errorf("%s: %v, %d tables, %d rows, %v", f, v.Compared, v.Tables, v.Rows, err)
+		}
+		if _, err := c.Exec(ctx, "UPDATE t SET m = 'changed'; ALTER ROLE app PASSWORD 'second'"); err != nil {
+			t.Fatal(err)
+		}
+		// c stays connected: the restore ends it.
+		r, err := s.Restore(ctx, b, embeddedpg.RestoreOptions{})
+		if err != nil || !r.Replaced || r.Disconnected != 1 || r.Roles != nil || r.Kept != "" {
+			t.Fatalf("%s: %+v, %v", f, r, err)
+		}
+		if err := c.Ping(ctx); err == nil {
+			t.Error("the session lives on")
+		}
+		c = backupConn(t, s, "")
+		for sql, want := range map[string]string{
+			"SELECT count(*)::text FROM t WHERE m = md5(id::text)": "5000", "SELECT nextval('s')::text": fmt.Sprint(77 + i), "SHOW work_mem": "7MB",
+			"SELECT has_database_privilege('app', current_database(), 'CREATE')::text":                                        "true",
+			"SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()":                "it's mine",
+			"SELECT tableowner::text FROM pg_tables WHERE tablename = 't'":                                                    "app",
+			"SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database":                                               "postgres template0 template1",
+			"SELECT count(*)::text FROM pg_largeobject_metadata":                                                              "2",
+			"SELECT convert_from(lo_get(oid, 9000, 6), 'UTF8') FROM pg_largeobject_metadata WHERE length(lo_get(oid)) = 9006": "sparse",
+		} {
+			if got := value(t, c, sql); got != want {
+				t.Errorf("%s: %s: %s, want %s", f, sql, got, want)
+			}
+		}
+	}
+	testVerifyFails(t, dir)
+	testFailedRestore(t, s, c, dir)
+	testNewCluster(t, dir)
+	testCancel(t, s, dir)
+}
+
+// testVerifyFails has the manifest tell of other contents than the dump's.
+func testVerifyFails(t *testing.T, dir string) {
+	ctx := context.Background()
+	b, err := embeddedpg.FindBackup(dir, "app", "latest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Tables[1].Sum += "0"
+	if _, err := embeddedpg.VerifyBackup(ctx, b, embeddedpg.VerifyBackupOptions{}); err == nil || !strings.Contains(err.Error(), "other contents") {
+		t.Error(err)
+	}
+}
+
+// testFailedRestore restores a dump that fails in its middle: the database stays, and nothing else does.
+func testFailedRestore(t *testing.T, s *embeddedpg.Server, c *pgx.Conn, dir string) {
+	ctx := context.Background()
+	bad := filepath.Join(dir, "bad.sql")
+	if err := os.WriteFile(bad, []byte("CREATE TABLE x (a int);\nCREATE TABLE x (a int);\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b, err := embeddedpg.FindBackup(dir, "", bad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Restore(ctx, b, embeddedpg.RestoreOptions{})
+	if err == nil || !strings.Contains(err.Error(), `relation "x" already exists`) {
+		t.Error(err)
+	}
+	if got := value(t, c, "SELECT (SELECT count(*) FROM t) || ' ' || string_agg(datname, ' ' ORDER BY datname) FROM pg_database"); got != "5000 postgres template0 template1" {
+		t.Error(got)
+	}
+}
+
+// testNewCluster restores into a server that lacks the roles.
+func testNewCluster(t *testing.T, dir string) {
+	ctx := context.Background()
+	b, err := embeddedpg.FindBackup(dir, "app", "latest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := embeddedpg.Start(ctx, embeddedpg.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r, err := s.Restore(ctx, b, embeddedpg.RestoreOptions{Database: "somewhere else"})
+	if err != nil || r.Replaced || len(r.Roles) != 2 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	c := backupConn(t, s, "somewhere else")
+	if got := value(t, c, `SELECT concat_ws(' ', rolpassword LIKE 'SCRAM-SHA-256%', pg_has_role('app', 'Group of "all"', 'MEMBER WITH ADMIN OPTION'),
+		EXISTS (SELECT FROM pg_db_role_setting WHERE setconfig = '{work_mem=9MB}'), (SELECT count(*) FROM t)) FROM pg_authid WHERE rolname = 'app'`); got != "t t t 5000" {
+		t.Error(got)
+	}
+}
+
+// testCancel ends a backup and a restore in their midst.
+func testCancel(t *testing.T, s *embeddedpg.Server, dir string) {
+	before, err := embeddedpg.Backups(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	_, err = s.Backup(ctx, embeddedpg.BackupOptions{Dir: dir, Name: "app", Progress: func(embeddedpg.BackupProgress) { cancel() }})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	after, _ := embeddedpg.Backups(dir, "")
+	left, _ := filepath.Glob(filepath.Join(dir, ".partial*"))
+	if len(after) != len(before) || left != nil {
+		t.Error("left of a cancelled backup:", len(after)-len(before), left)
+	}
+	ctx, cancel = context.WithCancel(context.Background())
+	defer cancel()
+	_, err = s.Restore(ctx, &before[0], embeddedpg.RestoreOptions{Progress: func(p embeddedpg.BackupProgress) {
+		if p.Stage == embeddedpg.StageRestore {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if got := value(t, backupConn(t, s, ""), "SELECT (SELECT count(*) FROM t) || ' ' || string_agg(datname, ' ' ORDER BY datname) FROM pg_database"); got != "5000 postgres template0 template1" {
+		t.Error(got)
+	}
+}
+
+// TestRestoreBase goes back to a moment between two transactions, with a server that was started without its password.
+func TestRestoreBase(t *testing.T) {
+	ctx := context.Background()
+	top := t.TempDir()
+	config := embeddedpg.Config{DataDir: filepath.Join(top, "data"), ArchiveDir: filepath.Join(top, "archive"), Password: "known"}
+	backups := filepath.Join(top, "backups")
+	first, err := embeddedpg.Start(ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	config.Password = ""
+	s, err := embeddedpg.Start(ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { s.Close() }()
+	connect := func() *pgx.Conn {
+		c, err := pgx.Connect(ctx, strings.Replace(s.ConnString(""), "postgres@", "postgres:known@", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	c := connect()
+	insert := func(v int) {
+		if _, err := c.Exec(ctx, fmt.Sprintf("CREATE TABLE IF NOT EXISTS t (v int); INSERT INTO t VALUES (%d)", v)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows := func() string { return value(t, c, "SELECT string_agg(v::text, ' ' ORDER BY v) FROM t") }
+	insert(1)
+	b, err := s.BaseBackup(ctx, embeddedpg.BackupOptions{Dir: backups})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := s.BaseBackup(ctx, embeddedpg.BackupOptions{Dir: backups, Format: embeddedpg.BackupBasePlain, Tag: "plain"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	insert(2)
+	var moment time.Time
+	if err := c.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&moment); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(10 * time.Millisecond)
+	insert(3)
+	restore := func(b *embeddedpg.Backup, o embeddedpg.RestoreBaseOptions, want string) {
+		t.Helper()
+		c.Close(ctx)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		o.DataDir, o.ArchiveDir = config.DataDir, config.ArchiveDir
+		r, err := embeddedpg.RestoreBase(ctx, b, o)
+		if err != nil || r.Kept == "" {
+			t.Fatal(r, err)
+		}
+		if s, err = embeddedpg.Start(ctx, config); err != nil {
+			t.Fatal(err)
+		}
+		c = connect()
+		if got := rows(); got != want {
+			t.Errorf("%+v: %s, want %s", o, got, want)
+		}
+		if got := value(t, c, "SELECT pg_is_in_recovery()::text"); got != "false" {
+			t.Error("still in recovery")
+		}
+	}
+	// The server runs: its data directory is not touched.
+	if _, err := embeddedpg.RestoreBase(ctx, b, embeddedpg.RestoreBaseOptions{DataDir: config.DataDir}); err == nil {
+		t.Error("restored under a running server")
+	}
+	restore(b, embeddedpg.RestoreBaseOptions{Time: moment}, "1 2")
+	insert(4) // on a new timeline
+	restore(plain, embeddedpg.RestoreBaseOptions{ToEnd: true}, "1 2 4")
+	if !testing.Short() {
+		restore(b, embeddedpg.RestoreBaseOptions{ToEnd: true, Timeline: "1"}, "1 2 3")
+		restore(b, embeddedpg.RestoreBaseOptions{}, "1")
+		for _, b := range []*embeddedpg.Backup{b, plain} {
+			if v, err := embeddedpg.VerifyBackup(ctx, b, embeddedpg.VerifyBackupOptions{}); err != nil || v.Tables != 1 {
+				t.Error(v, err)
+			}
+		}
+	}
+	for _, o := range []embeddedpg.RestoreBaseOptions{{Time: time.Now().Add(time.Hour)}, {Time: b.Created.Add(-time.Hour)}} {
+		o.DataDir = filepath.Join(top, "new")
+		if _, err := embeddedpg.RestoreBase(ctx, b, o); err == nil {
+			t.Error("restored:", o)
+		}
+		if _, err := os.Stat(o.DataDir); err == nil {
+			t.Error("a failed restore left", o.DataDir)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(top, ".nself-recover*")); left != nil {
+		t.Error("left:", left)
+	}
+}
