@@ -16,13 +16,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// marker is the file that says that a directory is ours to remove once nobody has the file locked.
-const marker = "embeddedpg-temporary"
+// The file that its owner has locked. Its name says what may be done with the directory once nobody has.
+const (
+	marker = "embeddedpg-temporary" // remove it
+	kept   = "embeddedpg-kept"      // remove it if RemoveKept is asked to
+)
 
 // Dir is a temporary directory. Its methods are not safe for concurrent use.
 type Dir struct {
-	path string
-	lock *os.File
+	path  string
+	lock  *os.File
+	guard *guard // nil without RemoveAtExit
 }
 
 // Make makes a directory in parent, mode 0700, whose name begins with prefix; parent "" is the system's directory for
@@ -75,19 +79,25 @@ func (d *Dir) Path() string { return d.path }
 
 // Remove removes the directory and all in it.
 func (d *Dir) Remove() error {
-	return errors.Join(remove(d.path), d.lock.Close())
+	return errors.Join(remove(d.path), d.Release())
 }
 
-// Keep makes the directory an ordinary one, which nobody removes.
+// Release gives the directory up without removing it: whoever makes the next one does, unless Keep came before.
+func (d *Dir) Release() error {
+	err := d.lock.Close()
+	if d.guard != nil {
+		d.guard.end()
+	}
+	return err
+}
+
+// Keep makes the directory stay when its program has ended.
 func (d *Dir) Keep() error {
-	return errors.Join(os.Remove(filepath.Join(d.path, marker)), d.lock.Close())
+	return os.Rename(filepath.Join(d.path, marker), filepath.Join(d.path, kept))
 }
 
-// Kept reports whether the directory at path was made an ordinary one by Keep, or never was one of ours.
-func Kept(path string) bool {
-	_, err := os.Lstat(filepath.Join(path, marker))
-	return err != nil
-}
+// RemoveKept removes a directory that stayed because of Keep, if its program has ended.
+func RemoveKept(path string) { removeMarked(path, kept) }
 
 // Sweep removes the directories in parent, of names that begin with prefix, whose program has ended. What cannot be
 // removed stays.
@@ -95,17 +105,18 @@ func Sweep(parent, prefix string) {
 	entries, _ := os.ReadDir(parent)
 	for _, e := range entries {
 		if e.IsDir() && strings.HasPrefix(e.Name(), prefix) {
-			sweep(filepath.Join(parent, e.Name()))
+			removeMarked(filepath.Join(parent, e.Name()), marker)
 		}
 	}
 }
 
-func sweep(path string) {
+// removeMarked removes the directory if the file name in it belongs to nobody any more.
+func removeMarked(path, name string) {
 	st, err := os.Lstat(path)
 	if err != nil || !owned(st) {
 		return
 	}
-	f, err := os.OpenFile(filepath.Join(path, marker), os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, err := os.OpenFile(filepath.Join(path, name), os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return
 	}
@@ -124,7 +135,7 @@ func owned(st fs.FileInfo) bool {
 	return ok && int(sys.Uid) == os.Geteuid()
 }
 
-// remove removes the directory, its marker last: if it cannot end what it began, the next one does.
+// remove removes the directory, the file with the lock last: if it cannot end what it began, the next one does.
 func remove(path string) error {
 	entries, err := os.ReadDir(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -132,7 +143,7 @@ func remove(path string) error {
 	}
 	errs := []error{err}
 	for _, e := range entries {
-		if e.Name() != marker {
+		if e.Name() != marker && e.Name() != kept {
 			errs = append(errs, os.RemoveAll(filepath.Join(path, e.Name())))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"nself.org/embeddedpg/internal/tempdir"
 )
@@ -18,6 +19,14 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		os.WriteFile(filepath.Join(d.Path(), "file"), nil, 0o600)
+		if os.Getenv("TEMPDIR_TEST_GUARD") != "" {
+			d.RemoveAtExit()
+		}
+		if os.Getenv("TEMPDIR_TEST_KEEP") != "" {
+			if err := d.Keep(); err != nil {
+				panic(err)
+			}
+		}
 		os.Stdout.WriteString(d.Path() + "\n")
 		select {}
 	}
@@ -29,10 +38,10 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func TestKilledOwner(t *testing.T) {
-	parent := t.TempDir()
+// startOwner starts the program and returns its directory.
+func startOwner(t *testing.T, parent string, env ...string) (*exec.Cmd, string) {
 	owner := exec.Command(os.Args[0])
-	owner.Env = append(os.Environ(), "TEMPDIR_TEST_PARENT="+parent)
+	owner.Env = append(append(os.Environ(), "TEMPDIR_TEST_PARENT="+parent), env...)
 	out, err := owner.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +53,34 @@ func TestKilledOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	theirs := string(line)
+	return owner, string(line)
+}
+
+func TestRemoveAtExit(t *testing.T) {
+	parent := t.TempDir()
+	owner, dir := startOwner(t, parent, "TEMPDIR_TEST_GUARD=1")
+	keeper, stays := startOwner(t, parent, "TEMPDIR_TEST_GUARD=1", "TEMPDIR_TEST_KEEP=1")
+	for _, c := range []*exec.Cmd{owner, keeper} {
+		c.Process.Kill()
+		c.Wait()
+	}
+	for range 500 {
+		if !exists(dir) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if exists(dir) {
+		t.Error("the directory is still there")
+	}
+	if !exists(filepath.Join(stays, "file")) {
+		t.Error("a kept directory is gone")
+	}
+}
+
+func TestKilledOwner(t *testing.T) {
+	parent := t.TempDir()
+	owner, theirs := startOwner(t, parent)
 
 	mine, err := tempdir.Make(parent, "x-")
 	if err != nil {
@@ -77,14 +113,16 @@ func TestNotOurs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tempdir.Kept(kept.Path()) {
-		t.Error("kept before Keep")
-	}
+	tempdir.RemoveKept(kept.Path())
 	if err := kept.Keep(); err != nil {
 		t.Fatal(err)
 	}
-	if !tempdir.Kept(kept.Path()) {
-		t.Error("not kept")
+	tempdir.RemoveKept(kept.Path())
+	if !exists(kept.Path()) {
+		t.Error("removed while its program lives")
+	}
+	if err := kept.Release(); err != nil {
+		t.Fatal(err)
 	}
 	elsewhere := t.TempDir()
 	plain, link, inside := filepath.Join(parent, "x-plain"), filepath.Join(parent, "x-link"), filepath.Join(parent, "x-inside")
@@ -109,5 +147,8 @@ func TestNotOurs(t *testing.T) {
 		if !exists(path) {
 			t.Error(path, "is gone")
 		}
+	}
+	if tempdir.RemoveKept(kept.Path()); exists(kept.Path()) {
+		t.Error("a kept directory is not removed")
 	}
 }

@@ -1,0 +1,43 @@
+package tempdir
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+)
+
+// guard is a shell that waits for the end of this program, and then removes the directory.
+type guard struct {
+	cmd  *exec.Cmd
+	life io.Closer // the pipe that ends with this program
+}
+
+// guardScript reads until the pipe ends. Signals of the terminal are for the program, not for its guard.
+const guardScript = `trap '' HUP INT TERM; read -r _; if [ -e "$2" ]; then rm -rf -- "$1"; fi`
+
+// RemoveAtExit makes the directory go as soon as the program has ended, in whatever way, unless Keep came before: for
+// programs that cannot say when they end, as a test binary. Without a shell it goes when the next one is made.
+func (d *Dir) RemoveAtExit() {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return
+	}
+	defer r.Close()
+	cmd := exec.Command("/bin/sh", "-c", guardScript, "sh", d.path, filepath.Join(d.path, marker))
+	cmd.Stdin = r
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		w.Close()
+		return
+	}
+	d.guard = &guard{cmd, w}
+}
+
+// end ends the guard, which removes the directory if that was neither removed nor kept.
+func (g *guard) end() {
+	g.life.Close()
+	g.cmd.Wait()
+}

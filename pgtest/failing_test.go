@@ -1,0 +1,136 @@
+package pgtest_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"nself.org/embeddedpg/pgtest"
+	"nself.org/embeddedpg/pgtest/pgxtest"
+)
+
+// failEnv makes the tests below do what is wrong, in a test binary of their own.
+const failEnv = "PGTEST_TEST_FAIL"
+
+// rerun runs one test of this binary as another process, and returns what it prints.
+func rerun(t *testing.T, test string, env ...string) (output string, passed bool) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run", "^"+test+"$", "-test.v", "-test.timeout", "2m")
+	cmd.Env = append(append(os.Environ(), failEnv+"=1"), env...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err == nil
+}
+
+// needsFail skips what is only for rerun.
+func needsFail(t *testing.T) {
+	if os.Getenv(failEnv) == "" {
+		t.Skip("run by other tests in a process of its own")
+	}
+}
+
+func TestFailLeak(t *testing.T) {
+	needsFail(t)
+	db := pgtest.New(t)
+	conn, err := db.Dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A startup packet of protocol 3.0, and nobody closes conn.
+	packet := "\x00\x00\x00\x00\x00\x03\x00\x00user\x00postgres\x00database\x00" + db.Name + "\x00application_name\x00leaky\x00\x00"
+	if _, err := conn.Write(append([]byte{0, 0, 0, byte(len(packet))}, packet[4:]...)); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 4096)
+	if _, err := conn.Read(buf); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond)
+}
+
+func TestLeakIsTold(t *testing.T) {
+	out, passed := rerun(t, "TestFailLeak")
+	if passed || !strings.Contains(out, "connections open") || !strings.Contains(out, "leaky") {
+		t.Error(out)
+	}
+	if strings.Contains(out, "is kept") {
+		t.Error("kept for a leak alone:", out)
+	}
+}
+
+func TestFailKeep(t *testing.T) {
+	needsFail(t)
+	db := pgxtest.New(t, pgtest.SQL("CREATE TABLE evidence (a int)"))
+	if _, err := db.Conn(t).Exec(t.Context(), "INSERT INTO evidence VALUES (42)"); err != nil {
+		t.Fatal(err)
+	}
+	t.Error("wrong")
+}
+
+// kept takes the directory and the database out of what a failed test has printed.
+var kept = regexp.MustCompile(`pgtest/open (\S+) (\S+)`)
+
+func TestKept(t *testing.T) {
+	parent := t.TempDir()
+	out, passed := rerun(t, "TestFailKeep", "EMBEDDEDPG_PGTEST_DIR="+parent)
+	m := kept.FindStringSubmatch(out)
+	if passed || m == nil || !strings.Contains(out, "postgresql://") {
+		t.Fatal(out)
+	}
+	open := exec.Command("go", "run", "nself.org/embeddedpg/pgtest/open", m[1], m[2], "-Atc", "SELECT a FROM evidence")
+	open.Env = append(os.Environ(), "GOFLAGS=")
+	if out, err := open.CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != "42" {
+		t.Errorf("%v: %s", err, out)
+	}
+	// The next failure takes its place.
+	out, _ = rerun(t, "TestFailKeep", "EMBEDDEDPG_PGTEST_DIR="+parent)
+	n := kept.FindStringSubmatch(out)
+	if n == nil || n[1] == m[1] {
+		t.Fatal(out)
+	}
+	if _, err := os.Stat(m[1]); !os.IsNotExist(err) {
+		t.Error("the first one is still there:", err)
+	}
+	if _, err := os.Stat(n[1]); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPassNothingLeft(t *testing.T) {
+	parent := t.TempDir()
+	if out, passed := rerun(t, "TestHandles", "EMBEDDEDPG_PGTEST_DIR="+parent); !passed {
+		t.Fatal(out)
+	}
+	empty(t, parent)
+}
+
+// empty waits until nothing is in a directory.
+func empty(t *testing.T, dir string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		left, err := filepath.Glob(filepath.Join(dir, "*"))
+		if err == nil && len(left) == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("left behind:", left, err)
+		}
+	}
+}
+
+func TestFailMigration(t *testing.T) {
+	needsFail(t)
+	t.Run("SQL", func(t *testing.T) { pgtest.New(t, pgtest.SQL("CREATE TABEL x ()")) })
+	t.Run("again", func(t *testing.T) { pgtest.New(t, pgtest.SQL("CREATE TABEL x ()")) })
+	t.Run("no files", func(t *testing.T) { pgtest.New(t, pgtest.MigrateFS(os.DirFS("testdata"), "*.none")) })
+}
+
+func TestMigrationFails(t *testing.T) {
+	out, passed := rerun(t, "TestFailMigration")
+	if passed || strings.Count(out, `syntax error at or near "TABEL"`) != 2 || !strings.Contains(out, "no file matches *.none") {
+		t.Error(out)
+	}
+}

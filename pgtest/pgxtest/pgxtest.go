@@ -1,0 +1,101 @@
+// Package pgxtest is package pgtest for pgx: it makes connections and pools to a test's database, and closes them with
+// the test.
+//
+//	func TestUsers(t *testing.T) {
+//		t.Parallel()
+//		pool := pgxtest.New(t, pgtest.MigrateFS(migrations, "*.sql")).Pool(t)
+//		...
+//	}
+package pgxtest
+
+import (
+	"context"
+	"database/sql"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"nself.org/embeddedpg/pgtest"
+)
+
+// DB is a test's database.
+type DB struct{ *pgtest.DB }
+
+// New returns a database that is the test's alone and goes with it: pgtest.New.
+func New(t testing.TB, opts ...pgtest.Option) *DB {
+	t.Helper()
+	return &DB{pgtest.New(t, opts...)}
+}
+
+// Conn returns a connection that is closed at the test's end.
+func (db *DB) Conn(t testing.TB) *pgx.Conn {
+	t.Helper()
+	cfg := db.ConnConfig(t)
+	conn, err := pgx.ConnectConfig(context.Background(), cfg)
+	if err != nil {
+		t.Fatalf("pgxtest: %v", err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+		defer cancel()
+		conn.Close(ctx)
+	})
+	return conn
+}
+
+// closeTime is what the server has to take note of a closed connection.
+const closeTime = 5 * time.Second
+
+// Pool returns a pool that is closed at the test's end. A connection that the test has not given back by then fails
+// the test.
+func (db *DB) Pool(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	cfg, err := pgxpool.ParseConfig(db.ConnString())
+	if err != nil {
+		t.Fatalf("pgxtest: %v", err)
+	}
+	cfg.ConnConfig.DialFunc = db.dial
+	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
+	if err != nil {
+		t.Fatalf("pgxtest: %v", err)
+	}
+	t.Cleanup(func() {
+		// Close waits for what is not given back, which would hang the test.
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			pool.Close()
+		}()
+		select {
+		case <-closed:
+		case <-time.After(closeTime):
+			t.Errorf("pgxtest: %d connections of the pool were not released", pool.Stat().AcquiredConns())
+		}
+	})
+	return pool
+}
+
+// SQL returns a database/sql handle, over pgx, that is closed at the test's end.
+func (db *DB) SQL(t testing.TB) *sql.DB {
+	t.Helper()
+	handle := stdlib.OpenDB(*db.ConnConfig(t))
+	t.Cleanup(func() { handle.Close() })
+	return handle
+}
+
+// ConnConfig returns the configuration that Conn and SQL use, to be changed before connecting.
+func (db *DB) ConnConfig(t testing.TB) *pgx.ConnConfig {
+	t.Helper()
+	cfg, err := pgx.ParseConfig(db.ConnString())
+	if err != nil {
+		t.Fatalf("pgxtest: %v", err)
+	}
+	cfg.DialFunc = db.dial
+	return cfg
+}
+
+func (db *DB) dial(ctx context.Context, _, _ string) (net.Conn, error) { return db.Dial(ctx) }
