@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs the suites that need native PostgreSQL 18 from Debian beside our server: postgres, native, bench, benchmarks or all (the
-# first two). Needs root, and the network the first time; what it fetches stays in the cache folder.
+# Runs the suites that need native PostgreSQL 18 from Debian beside our server: postgres, native, bench, latency, benchmarks or
+# all (the first two). Needs root, and the network the first time; what it fetches stays in the cache folder.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/wasm/lib.sh"
@@ -39,13 +39,14 @@ benchmarks() {
 	go run ./tests/benchpage -root "$root" -npm "$npm" "$@"
 }
 
-suite=${1:?usage: suites.sh postgres|native|bench|benchmarks|all}
+suite=${1:?usage: suites.sh postgres|native|bench|latency|benchmarks|all}
 shift
 case $suite in
 postgres) postgres "$@" ;;
 native) native ;;
 bench) go run ./tests/benchpostgres -root "$root" "$@" ;;
 benchmarks) benchmarks "$@" ;;
+latency) go run ./tests/latency -root "$root" "$@" ;;
 all) native && postgres ;;
 *) die "no suite $suite" ;;
 esac

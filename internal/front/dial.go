@@ -7,10 +7,27 @@ import (
 
 	"golang.org/x/sys/unix"
 	"nself.org/embeddedpg/internal/kernel"
+	"nself.org/embeddedpg/internal/ring"
 )
 
-// Dial makes a connection within the program: one end is pushed as kernel.InProcess, the other returned.
+// Dial makes a connection within the program: one end is pushed as kernel.InProcess, the other returned. Where the
+// system has no ring it is a pair of sockets.
 func Dial(push Push) (net.Conn, error) {
+	if !ring.Available {
+		return dialSocket(push)
+	}
+	conn, guest, err := ring.New()
+	if err != nil {
+		return nil, err
+	}
+	if err := push(kernel.Conn{Ring: guest, Peer: kernel.InProcess()}); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+func dialSocket(push Push) (net.Conn, error) {
 	pair, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("make a socket pair: %w", err)

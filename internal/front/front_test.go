@@ -103,16 +103,31 @@ func TestFront(t *testing.T) {
 }
 
 func TestDial(t *testing.T) {
-	c, err := front.Dial(echo)
+	said := kernel.InProcess().String()
+	c, err := front.Dial(func(c kernel.Conn) error {
+		if c.Ring == nil {
+			return echo(c)
+		}
+		defer c.Ring.Close()
+		_, err := c.Ring.Write([]byte(c.Peer.String()))
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if b, err := io.ReadAll(c); err != nil || string(b) != kernel.InProcess().String() {
+	if b, err := io.ReadAll(c); err != nil || string(b) != said {
 		t.Fatal(string(b), err)
 	}
 	no := errors.New("no")
-	if _, err := front.Dial(func(c kernel.Conn) error { unix.Close(c.FD); return no }); !errors.Is(err, no) {
+	if _, err := front.Dial(func(c kernel.Conn) error {
+		if c.Ring != nil {
+			c.Ring.Close()
+		} else {
+			unix.Close(c.FD)
+		}
+		return no
+	}); !errors.Is(err, no) {
 		t.Fatal(err)
 	}
 }

@@ -19,11 +19,11 @@ type disk struct {
 	}
 }
 
-func (d *disk) lane() (int, uint32) {
+func (d *disk) lane() (uint64, uint32) {
 	if fd := d.file.Fd(); fd >= 0 && !d.dir {
-		return fd, LaneFile
+		return uint64(fd), LaneFile
 	}
-	return -1, 0
+	return 0, 0
 }
 
 func (d *disk) readiness() int { return -1 }

@@ -1,5 +1,5 @@
 // Package kernel is the small operating system that PostgreSQL's WebAssembly processes run on: a process
-// table with signals, wait and timers, file descriptors over package vfs, pipes, sockets, poll, futexes and
+// table with signals, wait and timers, file descriptors over package vfs, pipes, sockets, rings, poll, futexes and
 // shared memory, behind one system call entry that follows Linux's generic numbers and musl's structures.
 //
 // It owns no guest code and no wasm engine: a Module starts an instance and calls back through Host. It owns

@@ -15,9 +15,10 @@ type openFile struct {
 
 // object is what a description refers to: disk, stream or listener.
 type object interface {
-	// lane returns the host descriptor that C code may use for this object, and Lane flags for how; 0: not.
-	lane() (host int, flags uint32)
-	// readiness returns the host descriptor to poll in place of this object; -1: always ready.
+	// lane returns what C code may use of this object, LaneFD.Host, and Lane flags for how; 0: nothing.
+	lane() (host uint64, flags uint32)
+	// readiness returns the host descriptor to poll in place of this object; -1: always ready. A ring is polled
+	// by its own methods.
 	readiness() int
 	stat() (vfs.Stat, int32)
 	close()
@@ -108,7 +109,7 @@ func (p *Process) showLane(fd int) {
 			flags |= LaneNonblock
 		}
 	}
-	atomic.StoreInt32(&e.Host, int32(host))
+	atomic.StoreUint64(&e.Host, host)
 	atomic.StoreUint32(&e.Flags, flags)
 }
 

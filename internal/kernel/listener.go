@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"nself.org/embeddedpg/internal/ring"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
@@ -14,10 +15,19 @@ var inProcess = netip.AddrPortFrom(netip.AddrFrom4([4]byte{0, 0, 0, 1}), 0)
 // InProcess returns the Conn.Peer of a connection made by the host program itself.
 func InProcess() netip.AddrPort { return inProcess }
 
-// Conn is an accepted connection.
+// Conn is an accepted connection: a host socket, or a ring. The kernel closes it.
 type Conn struct {
-	FD   int            // a connected, non-blocking stream socket of the host; the kernel closes it
+	FD   int            // a connected, non-blocking stream socket of the host, if Ring is nil
+	Ring *ring.Guest    // one end of a connection within the program
 	Peer netip.AddrPort // not valid: a Unix socket
+}
+
+func (c Conn) close() {
+	if c.Ring != nil {
+		c.Ring.Close()
+		return
+	}
+	closeHost(c.FD)
 }
 
 // backlog is how many pushed connections may wait for accept before Push fails: PostgreSQL's own backlog is
@@ -33,8 +43,8 @@ type listener struct {
 	shutd bool   // guarded by Kernel.mu
 }
 
-func (l *listener) lane() (int, uint32) { return l.ready.r, LanePoll }
-func (l *listener) readiness() int      { return l.ready.r }
+func (l *listener) lane() (uint64, uint32) { return uint64(l.ready.r), LanePoll }
+func (l *listener) readiness() int         { return l.ready.r }
 
 func (l *listener) stat() (vfs.Stat, int32) {
 	return vfs.Stat{Mode: vfs.S_IFSOCK | 0o777, Nlink: 1, Blksize: 4096}, 0
@@ -56,19 +66,19 @@ func (l *listener) shut() {
 	}
 	l.shutd = true
 	for _, c := range l.queue {
-		closeHost(c.FD)
+		c.close()
 	}
 	l.queue = nil
 	l.ready.close()
 }
 
-// Push hands a connection to the process that listens at the guest path. It takes over c.FD in any case.
+// Push hands a connection to the process that listens at the guest path. It takes over c in any case.
 func (k *Kernel) Push(path string, c Conn) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	l := k.mu.listeners[path]
 	if l == nil || len(l.queue) >= backlog {
-		closeHost(c.FD)
+		c.close()
 		if l == nil {
 			return fmt.Errorf("push connection: nobody listens at %s", path)
 		}
@@ -152,7 +162,7 @@ func (l *listener) pop() (Conn, bool) {
 
 func (p *Process) acceptConn(a *[6]int32, c Conn) int32 {
 	peer := ipAddress(c.Peer)
-	s := &stream{fd: c.FD, domain: peer.family, typ: sockStream, peer: c.Peer, pushed: true}
+	s := &stream{fd: c.FD, ring: c.Ring, domain: peer.family, typ: sockStream, peer: c.Peer, pushed: true}
 	if e := p.putAddress(a[1], a[2], peer); e != 0 {
 		s.close()
 		return -e

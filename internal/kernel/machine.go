@@ -63,8 +63,9 @@ const PostSlots = 65536
 
 // LaneFD describes a guest descriptor to the lane. Flags 0 means that Go serves it.
 type LaneFD struct {
-	Host  int32
+	Host  uint64 // a descriptor of the host; with LaneRing the address of a ring.Header
 	Flags uint32
+	_     uint32
 }
 
 // Values of Lane.Waiting. A waiter stores one, then looks at the pending word, then blocks; when it
@@ -84,4 +85,5 @@ const (
 	LanePipe                 // host descriptor is O_NONBLOCK: read, write
 	LaneNonblock             // the guest set O_NONBLOCK: EAGAIN may be returned to it; else Go is asked
 	LanePoll                 // the host descriptor's readiness is the guest's
+	LaneRing                 // a connection within the program: recv, send, read, write, poll
 )

@@ -370,5 +370,8 @@ func (p *Process) shutdown(a *[6]int32) int32 {
 	if e != 0 {
 		return -e
 	}
+	if s.ring != nil {
+		return zero(s.ring.Shutdown(int(a[1])))
+	}
 	return zero(unix.Shutdown(s.fd, int(a[1])))
 }

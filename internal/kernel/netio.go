@@ -1,7 +1,11 @@
 package kernel
 
 import (
+	"io"
+
 	"golang.org/x/sys/unix"
+
+	"nself.org/embeddedpg/internal/ring"
 )
 
 // Flags of send and recv that are served, from Linux's <linux/socket.h>.
@@ -13,6 +17,10 @@ const (
 )
 
 func (p *Process) streamRead(f *openFile, s *stream, b []byte) int32 {
+	if s.ring != nil {
+		n, _ := p.receive(f, s, b, 0)
+		return n
+	}
 	return p.transfer(f, s, unix.POLLIN, false, func() (int, error) { return unix.Read(s.fd, b) })
 }
 
@@ -26,6 +34,9 @@ func (p *Process) streamWrite(f *openFile, s *stream, b []byte) int32 {
 // send never raises SIGPIPE: the host program would get it. The guest sees EPIPE.
 func (p *Process) send(f *openFile, s *stream, b []byte, flags int32, to unix.Sockaddr) int32 {
 	return p.transfer(f, s, unix.POLLOUT, flags&msgDontwait != 0, func() (int, error) {
+		if s.ring != nil {
+			return s.ring.Write(b)
+		}
 		return unix.SendmsgN(s.fd, b, nil, to, hostNosignal)
 	})
 }
@@ -86,6 +97,12 @@ func (p *Process) receive(f *openFile, s *stream, b []byte, flags int32) (int32,
 	}
 	var from unix.Sockaddr
 	n := p.transfer(f, s, unix.POLLIN, flags&msgDontwait != 0, func() (n int, err error) {
+		if s.ring != nil {
+			if n, err = s.ring.Read(b, flags&msgPeek != 0); err == io.EOF {
+				err = nil
+			}
+			return n, err
+		}
 		n, from, err = unix.Recvfrom(s.fd, b, host)
 		return n, err
 	})
@@ -187,6 +204,9 @@ func notOverTCP(s *stream, level int32) bool {
 	return level == solTCP && s.pushed && s.peer == inProcess
 }
 
+// ringOptions are the values of SOL_SOCKET's options for a ring; SO_ERROR and others are 0.
+var ringOptions = map[int32]int{soType: sockStream, soSndbuf: ring.Size, soRcvbuf: ring.Size}
+
 func (p *Process) setsockopt(a *[6]int32) int32 {
 	_, s, e := p.sock(a[0])
 	if e != 0 {
@@ -205,6 +225,9 @@ func (p *Process) setsockopt(a *[6]int32) int32 {
 	}
 	if notOverTCP(s, a[1]) {
 		return 0
+	}
+	if s.ring != nil {
+		return 0 // a buffer's size is a hint, and nothing is to be kept alive
 	}
 	return zero(unix.SetsockoptInt(s.fd, level, opt, int(i32(b, 0))))
 }
@@ -230,7 +253,11 @@ func (p *Process) getsockopt(a *[6]int32) int32 {
 		return -ENOPROTOOPT
 	}
 	v := 0
-	if !notOverTCP(s, a[1]) {
+	switch {
+	case notOverTCP(s, a[1]):
+	case s.ring != nil:
+		v = ringOptions[a[2]]
+	default:
 		var err error
 		if v, err = unix.GetsockoptInt(s.fd, level, opt); err != nil {
 			return -errnoOf(err)

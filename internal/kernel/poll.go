@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"nself.org/embeddedpg/internal/ring"
 )
 
 // pollBuffer is a process's scratch space for poll, so that a wait allocates nothing.
@@ -84,6 +86,7 @@ func (p *Process) ppoll(a *[6]int32) int32 {
 		return -e
 	}
 	fds := make([]unix.PollFd, n)
+	rings := make([]*ring.Guest, n)
 	ready := int32(0)
 	for i := range fds {
 		g := guest[i*sizeofPollfd:]
@@ -100,6 +103,10 @@ func (p *Process) ppoll(a *[6]int32) int32 {
 			ready++
 			continue
 		}
+		if s, ok := f.object.(*stream); ok && s.ring != nil {
+			rings[i] = s.ring
+			defer s.ring.Disarm()
+		}
 		host := f.readiness()
 		if host < 0 {
 			if r := events & (unix.POLLIN | unix.POLLOUT); r != 0 {
@@ -109,11 +116,23 @@ func (p *Process) ppoll(a *[6]int32) int32 {
 			continue
 		}
 		fds[i] = unix.PollFd{Fd: int32(host), Events: events}
-	}
-	if ready > 0 {
-		deadline = time.Now() // something is ready already: only look at the rest
+		if rings[i] != nil {
+			fds[i].Events = unix.POLLIN // of the bell
+		}
 	}
 	for {
+		look := ready > 0
+		for i, r := range rings {
+			if r != nil {
+				events := int16(u16(guest[i*sizeofPollfd:], offPollfdEvents))
+				r.Disarm()
+				r.Arm(events)
+				look = look || r.Ready(events) != 0
+			}
+		}
+		if look {
+			deadline = time.Now() // something is ready already: only look at the rest
+		}
 		n, woken, e := p.block(fds, deadline)
 		if e != 0 {
 			if ready > 0 {
@@ -121,16 +140,26 @@ func (p *Process) ppoll(a *[6]int32) int32 {
 			}
 			return -e
 		}
-		if n == 0 && woken && (deadline.IsZero() || time.Now().Before(deadline)) {
+		last := !deadline.IsZero() && !time.Now().Before(deadline)
+		if n == 0 && woken && !last {
 			continue
 		}
 		for i := range fds {
-			if fds[i].Fd >= 0 && fds[i].Revents != 0 {
-				put16(guest[i*sizeofPollfd:], offPollfdRevents, uint16(fds[i].Revents))
+			r := fds[i].Revents
+			if fds[i].Fd < 0 {
+				continue
+			}
+			if rings[i] != nil {
+				r = rings[i].Ready(int16(u16(guest[i*sizeofPollfd:], offPollfdEvents)))
+			}
+			if r != 0 {
+				put16(guest[i*sizeofPollfd:], offPollfdRevents, uint16(r))
 				ready++
 			}
 		}
-		return ready
+		if ready > 0 || last || n == 0 {
+			return ready
+		}
 	}
 }
 

@@ -174,7 +174,9 @@ func (p *Process) Begin(base unsafe.Pointer, lane *Lane) {
 	lane.Off = p.k.lane
 	lane.Table = uintptr(unsafe.Pointer(&p.k.post[0]))
 	for fd := range p.fds {
-		p.showLane(fd)
+		if p.fds[fd].file != nil { // the others' entries are zero, and not touched they cost no memory
+			p.showLane(fd)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"nself.org/embeddedpg/internal/ring"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
@@ -19,8 +20,11 @@ const (
 
 // stream is a host descriptor that can block: a socket, one end of a pipe, a terminal. Sockets and pipes are
 // O_NONBLOCK on the host whatever the guest has set; a read that must block polls first.
+//
+// A socket may also be a ring, a connection within the program: then fd is not used.
 type stream struct {
 	fd     int
+	ring   *ring.Guest
 	kind   streamKind
 	domain int32          // of a socket: afUnix, afInet or afInet6 as the guest sees it
 	typ    int32          // of a socket: sockStream or sockDgram
@@ -29,19 +33,32 @@ type stream struct {
 	path   string // a Unix socket's bound guest path, before listen
 }
 
-func (s *stream) lane() (int, uint32) {
-	switch s.kind {
-	case streamSocket:
-		return s.fd, LaneSocket | LanePoll
-	case streamPipe:
-		return s.fd, LanePipe | LanePoll
+func (s *stream) lane() (uint64, uint32) {
+	switch {
+	case s.ring != nil:
+		return uint64(s.ring.Address()), LaneRing
+	case s.kind == streamSocket:
+		return uint64(s.fd), LaneSocket | LanePoll
+	case s.kind == streamPipe:
+		return uint64(s.fd), LanePipe | LanePoll
 	}
-	return s.fd, 0
+	return uint64(s.fd), 0
 }
 
-func (s *stream) readiness() int { return s.fd }
+func (s *stream) readiness() int {
+	if s.ring != nil {
+		return s.ring.BellFD()
+	}
+	return s.fd
+}
 
-func (s *stream) close() { closeHost(s.fd) }
+func (s *stream) close() {
+	if s.ring != nil {
+		s.ring.Close()
+		return
+	}
+	closeHost(s.fd)
+}
 
 func (s *stream) stat() (vfs.Stat, int32) {
 	mode := uint32(vfs.S_IFSOCK | 0o777)
@@ -55,7 +72,7 @@ func (s *stream) stat() (vfs.Stat, int32) {
 		}
 		return vfs.Stat{Mode: uint32(st.Mode), Nlink: 1, Blksize: 4096, Rdev: uint64(st.Rdev), Size: st.Size, Ino: uint64(s.fd) + 1}, 0
 	}
-	return vfs.Stat{Mode: mode, Nlink: 1, Blksize: 4096, Ino: uint64(s.fd) + 1}, 0
+	return vfs.Stat{Mode: mode, Nlink: 1, Blksize: 4096, Ino: uint64(s.readiness()) + 1}, 0
 }
 
 // openStdio makes the description of a standard descriptor from a host file; nil is /dev/null.
@@ -92,7 +109,7 @@ func (p *Process) transfer(f *openFile, s *stream, events int16, nowait bool, op
 	wait := !nowait && !f.nonblock()
 	for first := true; ; first = false {
 		if wait && (s.kind == streamTTY || !first) {
-			if _, e := p.waitReady(s.fd, events); e != 0 {
+			if e := p.waitStream(s, events); e != 0 {
 				return -e
 			}
 		}
@@ -108,6 +125,25 @@ func (p *Process) transfer(f *openFile, s *stream, events int16, nowait bool, op
 		default:
 			return -errnoOf(err)
 		}
+	}
+}
+
+// waitStream blocks until events are ready, or a signal is deliverable.
+func (p *Process) waitStream(s *stream, events int16) int32 {
+	if s.ring == nil {
+		_, e := p.waitReady(s.fd, events)
+		return e
+	}
+	defer s.ring.Disarm()
+	for {
+		s.ring.Arm(events)
+		if s.ring.Ready(events) != 0 {
+			return 0
+		}
+		if _, e := p.waitReady(s.ring.BellFD(), pollIn); e != 0 {
+			return e
+		}
+		s.ring.Disarm()
 	}
 }
 

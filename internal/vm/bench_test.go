@@ -77,7 +77,7 @@ func withFile(b *testing.B) func(h *host) {
 		b.Fatal(err)
 	}
 	return func(h *host) {
-		h.lane.FD[3] = kernel.LaneFD{Host: int32(f.Fd()), Flags: kernel.LaneFile | kernel.LaneRead | kernel.LaneWrite}
+		h.lane.FD[3] = kernel.LaneFD{Host: uint64(f.Fd()), Flags: kernel.LaneFile | kernel.LaneRead | kernel.LaneWrite}
 	}
 }
 

@@ -29,8 +29,9 @@
 enum { LANE_FDS = 1024 };
 
 struct lane_fd {
-	int32_t host;
+	uint64_t host; /* a descriptor; with LANE_RING the address of a struct ring */
 	uint32_t flags;
+	uint32_t unused;
 };
 
 /*
@@ -66,6 +67,7 @@ enum {
 	LANE_PIPE = 1 << 4,
 	LANE_NONBLOCK = 1 << 5,
 	LANE_POLL = 1 << 6,
+	LANE_RING = 1 << 7,
 };
 
 /* What Go compares with kernel.Lane. */

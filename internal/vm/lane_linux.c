@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ring.h"
 #include "syscall_linux.h"
 
 /* Guest system call numbers, Linux <asm-generic/unistd.h> with 64-bit times. */
@@ -89,7 +90,15 @@ static inline int lookup(const struct lane *l, int32_t fd, uint32_t want, uint32
 	*flags = __atomic_load_n(&l->fd[fd].flags, __ATOMIC_RELAXED);
 	if ((*flags & want) != want)
 		return -1;
-	return __atomic_load_n(&l->fd[fd].host, __ATOMIC_RELAXED);
+	return (int)__atomic_load_n(&l->fd[fd].host, __ATOMIC_RELAXED);
+}
+
+/* ring_of returns the ring that fd is, if it is one and its flags include want; else NULL. */
+static inline struct ring *ring_of(const struct lane *l, int32_t fd, uint32_t want, uint32_t *flags)
+{
+	if (lookup(l, fd, want | LANE_RING, flags) == -1)
+		return NULL;
+	return (struct ring *)(uintptr_t)__atomic_load_n(&l->fd[fd].host, __ATOMIC_RELAXED);
 }
 
 /* get_timespec reads a struct timespec; 0 or -errno. Of its nanoseconds 32 bits are defined. */
@@ -231,16 +240,22 @@ static int32_t stream(struct lane *l, uint32_t flags, int host, bool write, bool
 	return done > 0 ? (int32_t)done : (int32_t)r;
 }
 
+#include "lane_ring.h"
+
 /* transfer serves read, write, recv and send on one buffer. */
 static int32_t transfer(struct lane *l, struct guest_memory *m, const int32_t *a, bool write, int msgflags)
 {
 	uint32_t flags;
 	int host = lookup(l, a[0], write ? LANE_WRITE : LANE_READ, &flags);
-	if (host < 0 || !(flags & (LANE_FILE | LANE_SOCKET | LANE_PIPE)))
+	struct ring *r = ring_of(l, a[0], write ? LANE_WRITE : LANE_READ, &flags);
+	if (r == NULL && (host < 0 || !(flags & (LANE_FILE | LANE_SOCKET | LANE_PIPE))))
 		return ASK;
 	void *p = guest(m, (uint32_t)a[1], (uint32_t)a[2]);
 	if (p == NULL)
 		return -EFAULT;
+	bool wait = !(flags & LANE_NONBLOCK) && !(msgflags & MSG_DONTWAIT);
+	if (r != NULL)
+		return ring_io(l, r, p, (uint32_t)a[2] > MAX_RW ? MAX_RW : (uint32_t)a[2], write, wait, msgflags & MSG_PEEK);
 	if (flags & LANE_FILE) {
 		long r;
 		do
@@ -251,7 +266,6 @@ static int32_t transfer(struct lane *l, struct guest_memory *m, const int32_t *a
 	struct iovec v = {p, (uint32_t)a[2]};
 	if (v.iov_len > MAX_RW)
 		v.iov_len = MAX_RW;
-	bool wait = !(flags & LANE_NONBLOCK) && !(msgflags & MSG_DONTWAIT);
 	return stream(l, flags, host, write, wait, &v, 1, v.iov_len, msgflags);
 }
 
@@ -261,7 +275,7 @@ static int32_t sockio(struct lane *l, struct guest_memory *m, const int32_t *a, 
 	uint32_t flags;
 	if (a[4] != 0 || (a[3] & ~(MSG_DONTWAIT | MSG_NOSIGNAL | (write ? 0 : MSG_PEEK))) != 0)
 		return ASK;
-	if (lookup(l, a[0], LANE_SOCKET, &flags) < 0)
+	if (lookup(l, a[0], LANE_SOCKET, &flags) < 0 && ring_of(l, a[0], 0, &flags) == NULL)
 		return ASK;
 	return transfer(l, m, a, write, a[3]);
 }
@@ -406,6 +420,9 @@ static int32_t nanosleep64(struct lane *l, struct guest_memory *m, const int32_t
 static int32_t ppoll64(struct lane *l, struct guest_memory *m, const int32_t *a)
 {
 	struct pollfd h[MAX_POLL + 1];
+	struct ring *rings[MAX_POLL];
+	short events[MAX_POLL];
+	bool any_ring = false;
 	struct timespec t, *timeout = NULL;
 	uint32_t n = (uint32_t)a[1];
 	int32_t r;
@@ -424,12 +441,20 @@ static int32_t ppoll64(struct lane *l, struct guest_memory *m, const int32_t *a)
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t flags;
 		h[i].revents = 0;
+		rings[i] = NULL;
 		if (h[i].fd < 0)
 			continue;
+		if ((rings[i] = ring_of(l, h[i].fd, 0, &flags)) != NULL) {
+			events[i] = h[i].events;
+			any_ring = true;
+			continue;
+		}
 		if ((h[i].fd = lookup(l, h[i].fd, LANE_POLL, &flags)) < 0)
 			return ASK;
 	}
-	if (timeout != NULL && t.tv_sec == 0 && t.tv_nsec == 0) {
+	if (any_ring) {
+		r = ring_wait(l, h, rings, events, n, timeout);
+	} else if (timeout != NULL && t.tv_sec == 0 && t.tv_nsec == 0) {
 		if (deliverable(l))
 			return -EINTR;
 		do

@@ -3,12 +3,14 @@
 package vm
 
 // #include "lane.h"
+// #include "ring.h"
 import "C"
 
 import (
 	"unsafe"
 
 	"nself.org/embeddedpg/internal/kernel"
+	"nself.org/embeddedpg/internal/ring"
 )
 
 // Each line compiles only if its difference is 0.
@@ -42,4 +44,24 @@ var (
 	_ = [1]struct{}{}[C.LANE_PIPE-kernel.LanePipe]
 	_ = [1]struct{}{}[C.LANE_NONBLOCK-kernel.LaneNonblock]
 	_ = [1]struct{}{}[C.LANE_POLL-kernel.LanePoll]
+	_ = [1]struct{}{}[C.LANE_RING-kernel.LaneRing]
+
+	_ = [1]struct{}{}[C.RING_SIZE-ring.Size]
+	_ = [1]struct{}{}[C.RING_HEADER_SIZE-unsafe.Sizeof(ring.Header{})]
+	_ = [1]struct{}{}[C.RING_HALF_SIZE-unsafe.Sizeof(ring.Half{})]
+	_ = [1]struct{}{}[C.RING_AT_BELL-unsafe.Offsetof(ring.Header{}.Bell)]
+	_ = [1]struct{}{}[C.RING_AT_SPIN-unsafe.Offsetof(ring.Header{}.Spin)]
+	_ = [1]struct{}{}[C.RING_AT_MAX_SPINNING-unsafe.Offsetof(ring.Header{}.MaxSpinning)]
+	_ = [1]struct{}{}[C.RING_SPIN_MAX-ring.SpinMax]
+	_ = [1]struct{}{}[C.RING_HALF_AT_TAIL-unsafe.Offsetof(ring.Half{}.Tail)]
+	_ = [1]struct{}{}[C.RING_HALF_AT_HEAD-unsafe.Offsetof(ring.Half{}.Head)]
+	_ = [1]struct{}{}[C.RING_HALF_AT_FLAGS-unsafe.Offsetof(ring.Half{}.Flags)]
+	_ = [1]struct{}{}[C.RING_HALF_AT_WAITS-unsafe.Offsetof(ring.Half{}.Waits)]
+	_ = [1]struct{}{}[C.RING_TO_GUEST-ring.ToGuest]
+	_ = [1]struct{}{}[C.RING_TO_PROGRAM-ring.ToProgram]
+	_ = [1]struct{}{}[C.RING_EOF-ring.Eof]
+	_ = [1]struct{}{}[C.RING_GONE-ring.Gone]
+	_ = [1]struct{}{}[C.RING_RESET-ring.Reset]
+	_ = [1]struct{}{}[C.RING_READER_WAITS-ring.ReaderWaits]
+	_ = [1]struct{}{}[C.RING_WRITER_WAITS-ring.WriterWaits]
 )

@@ -127,7 +127,7 @@ func (s *stepper) want(r int32, nr int32, args ...int32) {
 
 // fd makes descriptor fd known to the lane.
 func (s *stepper) fd(fd int, host int, flags uint32) {
-	s.lane.FD[fd] = kernel.LaneFD{Host: int32(host), Flags: flags}
+	s.lane.FD[fd] = kernel.LaneFD{Host: uint64(host), Flags: flags}
 }
 
 func (s *stepper) pending() *uint32 { return (*uint32)(unsafe.Pointer(s.word(sigWords))) }
