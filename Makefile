@@ -5,6 +5,7 @@
 # make check-native    data directories moved between our server and native PostgreSQL 18
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
 # make benchmarks      docs/benchmarks.md: ours, native PostgreSQL 18 and PGlite
+# make examples        the programs in examples/, each with its tests; and a newcomer's first test in an empty module
 # make crash           50 kills of a server under load (KILLS=n)
 # make crash-harness   2,000 power cuts of a disk that keeps a journal (CUTS=n, SEED=n, REPLAY=case), and failing disks
 # make stress          80 sessions do everything at once for 30 minutes (DURATION=, CLIENTS=n), and 10,000 connections
@@ -23,7 +24,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What has no cgo must compile everywhere; these packages are the others.
 PORTABLE := ./internal/kernel ./internal/vfs
 
-.PHONY: try test test-short lint check-postgres check-native bench benchmarks crash crash-harness stress wasm clean
+.PHONY: try examples test test-short lint check-postgres check-native bench benchmarks crash crash-harness stress wasm clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') internal/image/postgres.wasm
 	go build -o nself ./cmd/nself
@@ -36,7 +37,12 @@ test: lint
 	go test -race -timeout 40m ./...
 	EMBEDDEDPG_LANE=off go test -count=1 -short . ./tests/sessions
 	go test -count=1 -timeout 20m -p 1 -run '$(FIGURES)' . ./tests/sessions
+	$(MAKE) examples
 	tests/suites.sh all
+
+examples:
+	for example in examples/*/; do (cd $$example && go vet ./... && go test ./...) || exit 1; done
+	tests/newcomer.sh
 
 test-short:
 	go test -short ./...

@@ -34,6 +34,9 @@ type Config struct {
 // patience bounds what one step may take: a first compile, or a template's migrations.
 const patience = 10 * time.Minute
 
+// slowStart is when a start deserves an explanation.
+const slowStart = 2 * time.Second
+
 // New returns a database that is the test's alone and goes with it. It fails the test if it cannot. Parallel tests may
 // call it, and a test may call it more than once.
 func New(t testing.TB, opts ...Option) *DB {
@@ -44,9 +47,13 @@ func New(t testing.TB, opts ...Option) *DB {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	begin := time.Now()
 	c, err := clientFor(ctx, o)
 	if err != nil {
 		t.Fatalf("pgtest: start the server: %v", err)
+	}
+	if d := time.Since(begin); d > slowStart {
+		t.Logf("pgtest: the server took %v to start; the first start on a machine compiles PostgreSQL and makes a cluster, later ones do not", d.Round(time.Second/10))
 	}
 	template, err := c.template(ctx, o)
 	if err != nil {

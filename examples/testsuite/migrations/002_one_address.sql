@@ -1,0 +1,1 @@
+CREATE UNIQUE INDEX users_address_key ON users (lower(address));
