@@ -26,6 +26,10 @@ type database struct {
 
 // reach returns the project's running database.
 func (p *project) reach(ctx context.Context) (database, error) {
+	if !p.Embedded && p.built() {
+		d, err := p.Database()
+		return database{host: "127.0.0.1", port: d.Port, user: d.User, password: d.Password, name: d.Name}, err
+	}
 	paths, err := p.paths()
 	if err != nil {
 		return database{}, err

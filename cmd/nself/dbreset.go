@@ -37,10 +37,8 @@ fails the old database stays. Connections to it are ended. Other databases and r
 					return err
 				}
 				defer conn.Close(context.WithoutCancel(ctx))
-				for _, sql := range p.bootstrap() {
-					if _, err := conn.Exec(ctx, sql); err != nil {
-						return fmt.Errorf("%s: %w", sql, err)
-					}
+				if err := runAll(ctx, conn, next.name, p.bootstrap()); err != nil {
+					return err
 				}
 				for _, kind := range kinds {
 					err := kind.Up(ctx, conn, kind.Dir("", ""), migrate.Options{

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,29 +17,58 @@ func newLogs(p *project) *cobra.Command {
 	var follow bool
 	var lines int
 	c := &cobra.Command{
-		Use:   "logs",
-		Short: "Print the database's log",
-		Long: `Print the end of the embedded database's log. It is rotated at 10 MB, and three old files are kept beside it, in
-the runtime directory.`,
-		Example: "  nself logs -f\n  nself logs --tail 1000",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			paths, err := p.paths()
-			if err != nil {
-				return err
-			}
-			if err := tail(cmd.Context(), cmd.OutOrStdout(), paths.Log(), lines, follow); err != nil {
-				if errors.Is(err, fs.ErrNotExist) {
-					return &embeddedpg.Error{Op: "read the log", Path: paths.Log(), Err: errors.New("there is none: the database has never run"), Hint: "start it: nself start --embedded-pg --only postgres"}
+		Use:   "logs [SERVICE]",
+		Short: "Print the log of the database or of another service",
+		Long: `Print the end of a service's log: without a name the embedded database's, or those of all containers. The
+embedded database's is rotated at 10 MB, and three old files are kept beside it, in the runtime directory.`,
+		Example: "  nself logs -f\n  nself logs hasura --tail 1000",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, name := range args {
+				if err := p.checkService(name); err != nil {
+					return err
 				}
-				return err
 			}
-			return nil
+			if p.built() && (len(args) == 0 && !p.Embedded || len(args) == 1 && !(p.Embedded && args[0] == "postgres")) {
+				return p.containerLogs(cmd, args, lines, follow)
+			}
+			return p.databaseLog(cmd, lines, follow)
 		},
 	}
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on as the log grows, until interrupted")
 	c.Flags().IntVarP(&lines, "tail", "n", 100, "begin with this many lines from the end; -1: all")
 	return c
+}
+
+func (p *project) containerLogs(cmd *cobra.Command, services []string, lines int, follow bool) error {
+	b, err := p.docker(cmd.Context())
+	if err != nil {
+		return err
+	}
+	args := []string{"logs", "--no-color", "--tail", strconv.Itoa(lines)}
+	if lines < 0 {
+		args[len(args)-1] = "all"
+	}
+	if follow {
+		args = append(args, "--follow")
+	}
+	err = b.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), append(args, services...)...)
+	if follow && errors.Is(err, context.Canceled) {
+		return nil // interrupted, as it is meant to end
+	}
+	return err
+}
+
+func (p *project) databaseLog(cmd *cobra.Command, lines int, follow bool) error {
+	paths, err := p.paths()
+	if err != nil {
+		return err
+	}
+	err = tail(cmd.Context(), cmd.OutOrStdout(), paths.Log(), lines, follow)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &embeddedpg.Error{Op: "read the log", Path: paths.Log(), Err: errors.New("there is none: the database has never run"), Hint: "start it: nself start --embedded-pg --only postgres"}
+	}
+	return err
 }
 
 // followEvery is how often a followed file is looked at.

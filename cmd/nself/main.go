@@ -1,4 +1,4 @@
-// Command nself runs a backend for one project; so far its database. See `nself help`.
+// Command nself runs a backend for one project: PostgreSQL, Hasura, Auth and Nginx. See `nself help`.
 package main
 
 import (
@@ -42,8 +42,19 @@ type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
-// printError prints an error and, on a line of its own, what to do about it.
+// joined tells what errors.Join makes from an error that has a text of its own.
+func joined(err error, parts []error) bool {
+	return err.Error() == errors.Join(parts...).Error()
+}
+
+// printError prints an error and, on a line of its own, what to do about it; of several joined, each.
 func printError(w io.Writer, err error) {
+	if several, ok := err.(interface{ Unwrap() []error }); ok && joined(err, several.Unwrap()) {
+		for _, one := range several.Unwrap() {
+			printError(w, one)
+		}
+		return
+	}
 	var e *embeddedpg.Error
 	if !errors.As(err, &e) || e.Hint == "" {
 		fmt.Fprintln(w, "nself:", err)

@@ -2,8 +2,10 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"nself.org/embeddedpg/internal/compose"
 	config "nself.org/embeddedpg/internal/project"
 	"nself.org/embeddedpg/internal/supervisor"
 )
@@ -25,8 +27,17 @@ func (p *project) load(cmd *cobra.Command) error {
 	p.Project = loaded
 	if f := cmd.Flag(embeddedFlag); f != nil && f.Changed {
 		p.SetEmbedded(f.Value.String() == "true")
+	} else if p.Get("NSELF_EMBEDDED_PG") == "" {
+		p.SetEmbedded(p.hasEmbedded())
 	}
 	return nil
+}
+
+// hasEmbedded reports whether the project has an embedded database already. It stays the project's until
+// someone says otherwise: a start that took an empty one in Docker instead would look like a loss.
+func (p *project) hasEmbedded() bool {
+	_, err := os.Stat(filepath.Join(p.Runtime, "pgdata", "PG_VERSION"))
+	return err == nil
 }
 
 // embeddedFlag is the flag that means the same as NSELF_EMBEDDED_PG=true.
@@ -45,6 +56,7 @@ func (p *project) options() (supervisor.Options, error) {
 	}
 	archive, err := p.archiveDir()
 	return supervisor.Options{
-		Runtime: p.Runtime, Port: d.Port, User: d.User, Password: d.Password, Database: d.Name, Module: p.Engine, ArchiveDir: archive,
+		Runtime: p.Runtime, Port: d.Port, User: d.User, Password: d.Password, Database: d.Name, Module: p.Engine,
+		Settings: compose.Settings(d), ArchiveDir: archive,
 	}, err
 }

@@ -16,7 +16,8 @@ either inside nself itself (--embedded-pg) or in Docker too. The embedded databa
 nothing to download or install.
 
 The project is the present directory. Its configuration is in .env, the embedded database in ` + defaultRuntime + `.`,
-		Example: `  nself start --embedded-pg --only postgres   # the database alone
+		Example: `  nself start --embedded-pg                   # all of it
+  nself start --embedded-pg --only postgres   # the database alone
   nself psql -c 'SELECT version()'
   nself run -- go test ./...                  # a command that finds the database in its environment
   nself stop`,
@@ -36,9 +37,9 @@ The project is the present directory. Its configuration is in .env, the embedded
 		&cobra.Group{ID: groupLook, Title: "Looking at it:"},
 	)
 	for group, commands := range map[string][]*cobra.Command{
-		groupStack: {newStart(p), newStop(p), newRun(p), newService(p)},
+		groupStack: {newInit(p), newBuild(p), newStart(p), newStop(p), newRestart(p), newRun(p), newService(p), newReset(p)},
 		groupData:  {newDB(p), newBackup(p), newPsql(p), newPg(p)},
-		groupLook:  {newStatus(p), newLogs(p)},
+		groupLook:  {newStatus(p), newHealth(p), newURLs(p), newLogs(p), newDoctor(p)},
 	} {
 		for _, c := range commands {
 			c.GroupID = group

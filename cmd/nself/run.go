@@ -73,6 +73,17 @@ func plainExec(err error) error {
 // borrow returns the running database, or starts one that ends when release is called by the last who
 // holds it.
 func (p *project) borrow(ctx context.Context, progress *progress) (db database, release func() error, err error) {
+	if !p.Embedded && p.built() { // in Docker: it is started by nself start, and stays
+		db, err := p.reach(ctx)
+		if err != nil {
+			return db, nil, err
+		}
+		c, err := db.connect(ctx)
+		if err != nil {
+			return db, nil, &embeddedpg.Error{Op: "use the database in Docker at", Path: fmt.Sprintf("%s:%d", db.host, db.port), Err: err, Hint: "start it: nself start"}
+		}
+		return db, func() error { return nil }, c.Close(ctx)
+	}
 	o, err := p.options()
 	if err != nil {
 		return db, nil, err

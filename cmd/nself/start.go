@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,11 @@ type startOptions struct {
 	timeout    int // seconds
 	quick      bool
 	quiet      bool
+	fresh      bool
+	skipBuild  bool
 	skipInit   bool
+	skipHealth bool
+	skipPorts  bool
 }
 
 // Limits of --timeout, in seconds.
@@ -38,29 +43,44 @@ func newStart(p *project) *cobra.Command {
 		Use:     "start",
 		Aliases: []string{"up"},
 		Short:   "Start the backend, or its database alone",
-		Long: `Start the database and return when it answers a query. It goes on in the background until nself stop.
-If it runs already, nothing happens. The first start on a machine compiles PostgreSQL, which takes some
-seconds, and the first one in a project makes the database. Without a .env one is written, with defaults
-and new secrets.
+		Long: `Start the database, and then Hasura, Auth and Nginx in Docker, and return when all are healthy. They go on in the
+background until nself stop. What runs already stays as it is. Without a .env one is written, with
+defaults and new secrets.
+
+With --embedded-pg PostgreSQL is the one inside nself. The first start on a machine compiles it, which takes some
+seconds, and the first one in a project makes the database. With --only postgres no Docker is needed.
+A project that has an embedded database goes on with it unless NSELF_EMBEDDED_PG=false says otherwise.
 
 From .env or the environment: POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB, POSTGRES_PORT,
 NSELF_RUNTIME_DIR, and PGLITE_WASM_PATH for a postgres.wasm in place of the one built in.
 
-Clients use the Unix socket; --listen opens a TCP port besides, for those that cannot.`,
-		Example: `  nself start --embedded-pg --only postgres
+Clients of the embedded database use its Unix socket; --listen opens a TCP port besides, for those that
+cannot.`,
+		Example: `  nself start --embedded-pg
+  nself start --embedded-pg --only postgres
   nself start --embedded-pg --only postgres --listen 127.0.0.1:5432`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.start(cmd, o) },
 	}
+	o.flags(c)
+	return c
+}
+
+func (o *startOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.only, "only", "", "start this service alone: postgres")
-	f.BoolVar(&o.foreground, "foreground", false, "stay in the foreground, with the log on standard error")
-	f.StringVar(&o.listen, "listen", "", "a TCP address for clients of this machine, such as 127.0.0.1:5432 (default: none)")
-	f.IntVar(&o.timeout, "timeout", defaultTimeout, "seconds to wait until it answers, at most 600")
+	f.BoolVar(&o.foreground, "foreground", false, "with --only postgres: stay in the foreground, with the log on standard error")
+	f.StringVar(&o.listen, "listen", "", "with --only postgres: a TCP address for clients of this machine, such as 127.0.0.1:5432")
+	f.IntVar(&o.timeout, "timeout", defaultTimeout, "seconds to wait for the database, and for the services, at most 600")
 	f.BoolVar(&o.quick, "quick", false, "wait 30 seconds at most")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print errors only")
+	f.BoolVar(&o.fresh, "fresh", false, "make the containers anew")
+	f.BoolVar(&o.fresh, "force-recreate", false, "the same as --fresh")
+	f.BoolVar(&o.skipBuild, "skip-build", false, "do not write docker-compose.yml and the rest anew")
 	f.BoolVar(&o.skipInit, "skip-db-init", false, "do not make schemas and extensions")
-	return c
+	f.BoolVar(&o.skipHealth, "skip-health-checks", false, "do not wait until the services are healthy")
+	f.BoolVar(&o.skipPorts, "skip-port-check", false, "do not look whether the services' ports are free")
+	c.MarkFlagsMutuallyExclusive("fresh", "force-recreate")
 }
 
 // start is the command. What would keep it from succeeding is looked for before anything is changed.
@@ -68,14 +88,22 @@ func (p *project) start(cmd *cobra.Command, o startOptions) error {
 	if err := o.complete(); err != nil {
 		return err
 	}
-	if err := checkScope(p.Embedded, o.only); err != nil {
-		return err
+	if o.only != "" && o.only != "postgres" {
+		return &embeddedpg.Error{Op: "start", Path: o.only, Err: errors.New("it cannot be started alone"), Hint: "the one that can is postgres: nself start --embedded-pg --only postgres"}
 	}
-	if p.Engine != "" {
+	if p.Embedded && p.Engine != "" {
 		if _, err := engine.ReadServerModule(p.Engine); err != nil {
 			return err
 		}
 	}
+	if !p.Embedded || o.only == "" {
+		return p.startStack(cmd, o)
+	}
+	return p.startAlone(cmd, o)
+}
+
+// startAlone starts the embedded database and nothing else.
+func (p *project) startAlone(cmd *cobra.Command, o startOptions) error {
 	if err := p.initialize(cmd); err != nil {
 		return err
 	}
@@ -84,19 +112,26 @@ func (p *project) start(cmd *cobra.Command, o startOptions) error {
 		return err
 	}
 	so.Listen = o.listen
-	stdout, stderr := cmd.OutOrStdout(), cmd.ErrOrStderr()
-	if o.quiet {
-		stdout, stderr = io.Discard, io.Discard
-	}
 	if o.foreground {
-		return startForeground(cmd.Context(), so, stdout, cmd.ErrOrStderr())
+		return startForeground(cmd.Context(), so, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
-	paths, state, err := startBackground(cmd.Context(), so, time.Duration(o.timeout)*time.Second, stdout, stderr)
+	stdout, stderr := o.outputs(cmd)
+	paths, state, err := startBackground(cmd.Context(), so, o.wait(), stdout, stderr)
 	if err == nil {
 		describe(stdout, paths, state)
 	}
 	return err
 }
+
+// outputs are where a command's words go.
+func (o startOptions) outputs(cmd *cobra.Command) (stdout, stderr io.Writer) {
+	if o.quiet {
+		return io.Discard, io.Discard
+	}
+	return cmd.OutOrStdout(), cmd.ErrOrStderr()
+}
+
+func (o startOptions) wait() time.Duration { return time.Duration(o.timeout) * time.Second }
 
 // complete checks the flags and fills in what follows from them.
 func (o *startOptions) complete() error {
@@ -106,21 +141,12 @@ func (o *startOptions) complete() error {
 	if o.timeout < 1 || o.timeout > maxTimeout {
 		return &embeddedpg.Error{Op: "use --timeout", Err: fmt.Errorf("%d is not a number of seconds from 1 to %d", o.timeout, maxTimeout), Hint: fmt.Sprintf("leave it out for %d", defaultTimeout)}
 	}
-	if o.listen != "" {
-		return checkListen(o.listen)
+	if o.only == "" && (o.foreground || o.listen != "") {
+		return &embeddedpg.Error{Op: "start", Err: errors.New("--foreground and --listen are for the database alone"), Hint: "add --only postgres; the route from containers to the database is NSELF_DB_ROUTE's"}
 	}
-	return nil
-}
-
-// checkScope says what is not there yet, before anything is touched.
-func checkScope(embedded bool, only string) error {
-	switch {
-	case only != "" && only != "postgres":
-		return &embeddedpg.Error{Op: "start", Path: only, Err: errors.New("there is no such service"), Hint: "the one that can be started alone is postgres: nself start --embedded-pg --only postgres"}
-	case !embedded:
-		return &embeddedpg.Error{Op: "start", Err: errors.New("a database in Docker is not supported yet"), Hint: "run the embedded one: nself start --embedded-pg --only postgres"}
-	case only == "":
-		return &embeddedpg.Error{Op: "start", Err: errors.New("the whole stack (Hasura, Auth, Nginx) is not supported yet"), Hint: "start the database alone: nself start --embedded-pg --only postgres"}
+	if o.listen != "" {
+		o.listen = strings.Replace(o.listen, "localhost:", "127.0.0.1:", 1)
+		return checkListen(o.listen)
 	}
 	return nil
 }
@@ -138,6 +164,13 @@ func startBackground(ctx context.Context, o supervisor.Options, timeout time.Dur
 	}
 	switch found.Phase {
 	case supervisor.Ready:
+		if o.Shared && !found.Shared || o.Listen != "" && found.Listen == "" {
+			fmt.Fprintln(stderr, "PostgreSQL runs, but clients cannot reach it in the way that is wanted now: starting it again.")
+			if _, err := supervisor.Stop(ctx, paths); err != nil {
+				return paths, found, err
+			}
+			break
+		}
 		if found.Transient {
 			err = supervisor.Keep(ctx, found)
 		}

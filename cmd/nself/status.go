@@ -1,55 +1,64 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"nself.org/embeddedpg/internal/compose"
 	"nself.org/embeddedpg/internal/supervisor"
 )
 
-// Exit codes of status, for scripts.
+// Exit codes of status and health, for scripts.
 const (
 	exitStarting  exitCode = 1
 	exitUnhealthy exitCode = 2
 )
 
+const statusExits = `The exit code is 0 if all are healthy, 1 while one is starting or if something went wrong, 2 if one does not run
+or does not answer.`
+
 func newStatus(p *project) *cobra.Command {
-	var asJSON bool
+	var verbose, metrics bool
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "Tell whether the database runs and answers",
-		Long: `Tell whether the database runs, by a query over its socket.
+		Short: "Tell whether the services run and answer",
+		Long: `Tell whether the services run: the embedded database by a query over its socket, the others by what Docker says
+of their health checks.
 
-The exit code is 0 if it answers, 1 while it starts or if something went wrong, 2 if it does not run or
-does not answer.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			paths, err := p.paths()
-			if err != nil {
-				return err
-			}
-			r, err := examine(cmd.Context(), paths)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				e := json.NewEncoder(cmd.OutOrStdout())
-				e.SetIndent("", "  ")
-				err = e.Encode(r)
-			} else {
-				r.print(cmd.OutOrStdout())
-			}
-			if err != nil {
-				return err
-			}
-			return r.exit()
-		},
+` + statusExits,
+		Example: "  nself status\n  nself status --json",
+		Args:    cobra.NoArgs,
 	}
-	c.Flags().BoolVarP(&asJSON, "json", "j", false, "print JSON")
+	asJSON := jsonFlag(c)
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "print where the database's files, socket and log are")
+	c.Flags().BoolVar(&metrics, "metrics", false, "print the database's connections, sizes and counts")
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		r, err := p.examine(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if metrics {
+			if err := p.measure(cmd.Context(), &r); err != nil {
+				return err
+			}
+		}
+		if *asJSON {
+			err = printJSON(cmd.OutOrStdout(), r)
+		} else {
+			err = p.printStatus(cmd.OutOrStdout(), r, verbose)
+		}
+		if err != nil {
+			return err
+		}
+		return r.exit()
+	}
 	return c
 }
 
@@ -62,75 +71,129 @@ type report struct {
 		Healthy   int `json:"healthy"`
 		Unhealthy int `json:"unhealthy"`
 	} `json:"summary"`
+	Metrics *databaseMetrics `json:"metrics,omitempty"`
 }
 
 type serviceReport struct {
 	Name     string            `json:"name"`
-	Status   supervisor.Phase  `json:"status"`
+	Status   string            `json:"status"` // ready, starting, stopping, stopped, crashed; of a container also Docker's words
 	Healthy  bool              `json:"healthy"`
 	Duration time.Duration     `json:"duration"` // of the query, in nanoseconds
 	Details  string            `json:"details"`
-	State    *supervisor.State `json:"state,omitempty"`
+	State    *supervisor.State `json:"state,omitempty"` // of the embedded database
 }
 
-// examine asks the supervisor, and the database itself.
-func examine(ctx context.Context, paths supervisor.Paths) (report, error) {
+// examine asks the supervisor, the database itself, and Docker.
+func (p *project) examine(ctx context.Context) (report, error) {
+	r := report{Timestamp: time.Now()}
+	if p.Embedded || !p.built() {
+		paths, err := p.paths()
+		if err != nil {
+			return r, err
+		}
+		s, err := examineEmbedded(ctx, paths)
+		if err != nil {
+			return r, err
+		}
+		r.Services = append(r.Services, s)
+	}
+	if p.built() {
+		r.Services = append(r.Services, p.examineContainers(ctx)...)
+	}
+	for _, s := range r.Services {
+		if s.Healthy {
+			r.Summary.Healthy++
+		}
+	}
+	r.Summary.Total = len(r.Services)
+	r.Summary.Unhealthy = r.Summary.Total - r.Summary.Healthy
+	return r, nil
+}
+
+func examineEmbedded(ctx context.Context, paths supervisor.Paths) (serviceReport, error) {
 	s, err := supervisor.Find(ctx, paths)
 	if err != nil {
-		return report{}, err
+		return serviceReport{}, err
 	}
-	svc := serviceReport{Name: "postgres", Status: s.Phase}
+	r := serviceReport{Name: "postgres", Status: string(s.Phase)}
 	switch s.Phase {
 	case supervisor.Ready:
 		password, err := paths.Password()
 		if err != nil {
-			return report{}, err
+			return r, err
 		}
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
 		begin := time.Now()
 		if err := supervisor.Ping(ctx, s, password); err != nil {
-			svc.Details = err.Error()
+			r.Details = err.Error()
 		} else {
-			svc.Healthy = true
-			svc.Details = fmt.Sprintf("PostgreSQL %s, process %d, up %s", s.Version, s.PID, time.Since(s.Started).Round(time.Second))
+			r.Healthy = true
+			r.Details = fmt.Sprintf("PostgreSQL %s, process %d, up %s", s.Version, s.PID, time.Since(s.Started).Round(time.Second))
 		}
-		svc.Duration = time.Since(begin)
-		svc.State = &s
+		r.Duration = time.Since(begin)
+		r.State = &s
 	case supervisor.Crashed:
-		svc.Details = "it ended by itself; nself start brings it back, and nothing committed is lost"
-		if s.Failure != "" {
-			svc.Details = s.Failure
-		}
+		r.Details = cmp.Or(s.Failure, "it ended by itself; nself start brings it back, and nothing committed is lost")
 	case supervisor.Stopped:
-		svc.Details = "nself start starts it"
-	}
-	r := report{Timestamp: time.Now(), Services: []serviceReport{svc}}
-	r.Summary.Total = 1
-	if svc.Healthy {
-		r.Summary.Healthy = 1
-	} else {
-		r.Summary.Unhealthy = 1
+		r.Details = "nself start starts it"
 	}
 	return r, nil
 }
 
-func (r report) print(w io.Writer) {
+// examineContainers asks Docker. If Docker does not answer that is what each service's details say.
+func (p *project) examineContainers(ctx context.Context) (list []serviceReport) {
+	found := map[string]container{}
+	b, err := p.docker(ctx)
+	if err == nil {
+		found, err = b.containers(ctx)
+	}
+	for _, name := range compose.Services(p.Project) {
+		c, there := found[name]
+		s := serviceReport{Name: name, Status: c.State, Healthy: c.healthy(), Details: c.Status}
+		switch {
+		case err != nil:
+			s.Status, s.Details = "unknown", err.Error()
+		case !there:
+			s.Status, s.Details = string(supervisor.Stopped), "nself start starts it"
+		case c.starting():
+			s.Status = string(supervisor.Starting)
+		case c.healthy():
+			s.Status = string(supervisor.Ready)
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+func (p *project) printStatus(w io.Writer, r report, verbose bool) error {
 	fmt.Fprintf(w, "%-10s %-10s %s\n", "SERVICE", "STATUS", "DETAILS")
 	for _, s := range r.Services {
-		status := string(s.Status)
-		if s.Status == supervisor.Ready && !s.Healthy {
+		status := s.Status
+		if status == string(supervisor.Ready) && !s.Healthy {
 			status = "unhealthy"
 		}
 		fmt.Fprintf(w, "%-10s %-10s %s\n", s.Name, status, s.Details)
 	}
 	fmt.Fprintf(w, "Summary: %d/%d services healthy\n", r.Summary.Healthy, r.Summary.Total)
+	if r.Metrics != nil {
+		r.Metrics.print(w)
+	}
+	if verbose && len(r.Services) > 0 && r.Services[0].State != nil {
+		paths, err := p.paths()
+		if err != nil {
+			return err
+		}
+		describe(w, paths, *r.Services[0].State)
+		fmt.Fprintf(w, "  data      %s\n", paths.Data())
+	}
+	return nil
 }
 
 // exit is the exit code as an error, nil for 0.
 func (r report) exit() error {
 	for _, s := range r.Services {
-		if s.Status == supervisor.Starting {
+		if s.Status == string(supervisor.Starting) {
 			return exitStarting
 		}
 	}
@@ -138,4 +201,57 @@ func (r report) exit() error {
 		return exitUnhealthy
 	}
 	return nil
+}
+
+func newHealth(p *project) *cobra.Command {
+	var wait time.Duration
+	c := &cobra.Command{
+		Use:   "health",
+		Short: "Say in a word whether the backend is healthy, or wait until it is",
+		Long: `Print "healthy", or which services are not.
+
+` + statusExits,
+		Example: "  nself health --wait 60s",
+		Args:    cobra.NoArgs,
+	}
+	asJSON := jsonFlag(c)
+	c.Flags().DurationVar(&wait, "wait", 0, "how long to wait until all are healthy")
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		r, err := p.healthy(cmd.Context(), wait)
+		if err != nil {
+			return err
+		}
+		var bad []string
+		for _, s := range r.Services {
+			if !s.Healthy {
+				bad = append(bad, s.Name+" is "+s.Status)
+			}
+		}
+		switch {
+		case *asJSON:
+			err = json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"healthy": len(bad) == 0, "total": r.Summary.Total, "unhealthy": r.Summary.Unhealthy})
+		case len(bad) == 0:
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "healthy")
+		default:
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "unhealthy: "+strings.Join(bad, ", "))
+		}
+		return errors.Join(err, r.exit())
+	}
+	return c
+}
+
+// healthy examines until all are healthy or the time is over.
+func (p *project) healthy(ctx context.Context, wait time.Duration) (report, error) {
+	end := time.Now().Add(wait)
+	for {
+		r, err := p.examine(ctx)
+		if err != nil || r.Summary.Unhealthy == 0 || !time.Now().Before(end) {
+			return r, err
+		}
+		select {
+		case <-ctx.Done():
+			return r, ctx.Err()
+		case <-time.After(min(time.Second, time.Until(end))):
+		}
+	}
 }

@@ -4,44 +4,128 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/docker"
 	"nself.org/embeddedpg/internal/supervisor"
 )
 
+// defaultStop is how long the embedded database has to end.
+const defaultStop = 90 * time.Second
+
+// stopOptions are the flags of stop.
+type stopOptions struct {
+	only    string
+	timeout time.Duration // for the embedded database
+	grace   int           // seconds, for each container
+	volumes bool
+	images  bool
+	yes     bool
+}
+
 func newStop(p *project) *cobra.Command {
-	var timeout time.Duration
+	var o stopOptions
 	c := &cobra.Command{
-		Use:   "stop",
-		Short: "Stop the database",
-		Long: `Stop the database: connections are ended, a checkpoint is written, and the command returns when the
-background process is gone. If none runs, nothing happens.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			paths, err := p.paths()
-			if err != nil {
-				return err
-			}
-			begin := time.Now()
-			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
-			defer cancel()
-			ran, err := supervisor.Stop(ctx, paths)
-			if errors.Is(err, context.DeadlineExceeded) {
-				return &embeddedpg.Error{Op: "stop the database of", Path: paths.Runtime, Err: fmt.Errorf("it has not ended within %s", timeout), Hint: "it goes on ending; look with nself status, and into " + paths.Log()}
-			}
-			if err != nil {
-				return err
-			}
-			if !ran {
-				fmt.Fprintln(cmd.OutOrStdout(), "PostgreSQL does not run.")
-				return nil
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "PostgreSQL has stopped (%s).\n", time.Since(begin).Round(time.Millisecond))
-			return nil
-		},
+		Use:     "stop",
+		Aliases: []string{"down"},
+		Short:   "Stop the backend",
+		Long: `Stop the containers and remove them, and stop the embedded database: connections are ended, a checkpoint is
+written, and the command returns when the background process is gone. What does not run is no error. Data stays.`,
+		Example: "  nself stop\n  nself stop --only postgres",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return p.stop(cmd, o) },
 	}
-	c.Flags().DurationVar(&timeout, "timeout", 90*time.Second, "how long to wait")
+	f := c.Flags()
+	f.StringVar(&o.only, "only", "", "stop this service alone")
+	f.DurationVar(&o.timeout, "timeout", defaultStop, "how long to wait for the embedded database")
+	f.IntVar(&o.grace, "graceful", 30, "seconds that a container has to end")
+	f.BoolVarP(&o.volumes, "volumes", "v", false, "remove the containers' volumes: the data of a database in Docker is lost")
+	f.BoolVar(&o.images, "rmi", false, "remove the images")
+	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask about --volumes")
 	return c
+}
+
+func (p *project) stop(cmd *cobra.Command, o stopOptions) error {
+	if o.only != "" {
+		if err := p.checkService(o.only); err != nil {
+			return err
+		}
+	}
+	if o.volumes && !p.Embedded {
+		if err := confirm(cmd, o.yes, "all data of the database in Docker will be lost"); err != nil {
+			return err
+		}
+	}
+	ownDatabase := (p.Embedded || !p.built()) && (o.only == "" || o.only == "postgres")
+	if p.built() && !(p.Embedded && o.only == "postgres") {
+		err := p.stopContainers(cmd, o)
+		if ownDatabase && dockerAway(err) { // no container can run, and the database can be stopped all the same
+			fmt.Fprintln(cmd.ErrOrStderr(), "The containers were not looked at:", err)
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !ownDatabase {
+		return nil
+	}
+	paths, err := p.paths()
+	if err != nil {
+		return err
+	}
+	if err := stopDatabase(cmd.Context(), paths, o.timeout, cmd.OutOrStdout()); err != nil {
+		return err
+	}
+	if o.only == "" {
+		paths.ForgetSocketDir() // no container has it mounted any more
+	}
+	return nil
+}
+
+func dockerAway(err error) bool {
+	return errors.Is(err, docker.ErrNoCommand) || errors.Is(err, docker.ErrDown)
+}
+
+// stopContainers removes all containers, or stops one.
+func (p *project) stopContainers(cmd *cobra.Command, o stopOptions) error {
+	b, err := p.docker(cmd.Context())
+	if err != nil {
+		return err
+	}
+	args := []string{"down", "--remove-orphans", "--timeout", strconv.Itoa(o.grace)}
+	if o.volumes {
+		args = append(args, "--volumes")
+	}
+	if o.images {
+		args = append(args, "--rmi", "all")
+	}
+	if o.only != "" {
+		args = []string{"stop", "--timeout", strconv.Itoa(o.grace), o.only}
+	}
+	return b.compose(cmd.Context(), cmd.ErrOrStderr(), args...)
+}
+
+// stopDatabase stops the embedded database, if it runs, and says so.
+func stopDatabase(ctx context.Context, paths supervisor.Paths, timeout time.Duration, w io.Writer) error {
+	begin := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	ran, err := supervisor.Stop(ctx, paths)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &embeddedpg.Error{Op: "stop the database of", Path: paths.Runtime, Err: fmt.Errorf("it has not ended within %s", timeout), Hint: "it goes on ending; look with nself status, and into " + paths.Log()}
+	}
+	if err != nil {
+		return err
+	}
+	if !ran {
+		fmt.Fprintln(w, "PostgreSQL does not run.")
+		return nil
+	}
+	fmt.Fprintf(w, "PostgreSQL has stopped (%s).\n", time.Since(begin).Round(time.Millisecond))
+	return nil
 }

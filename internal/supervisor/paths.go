@@ -27,6 +27,10 @@ func NewPaths(runtime string, make bool) (Paths, error) {
 	}
 	if make {
 		if err := os.MkdirAll(abs, 0o700); err != nil {
+			var e *fs.PathError
+			if errors.As(err, &e) {
+				err = e.Err // the path is in the message already
+			}
 			return Paths{}, &fault.Error{Op: "make the runtime directory", Path: abs, Err: err, Hint: "set NSELF_RUNTIME_DIR to a directory that this user can write"}
 		}
 	}

@@ -27,7 +27,7 @@ func provide(ctx context.Context, db *embeddedpg.Server, s State, password strin
 	default:
 		return err
 	}
-	c, err := inProcess(ctx, db, s.User, "postgres")
+	c, err := inProcess(ctx, db, s.User)
 	if errors.As(err, &pe) && pe.Code == undefinedRole {
 		return &fault.Error{
 			Op: "use the role", Path: s.User, Err: errors.New("the cluster in the runtime directory has no such role"),
@@ -59,31 +59,13 @@ func provide(ctx context.Context, db *embeddedpg.Server, s State, password strin
 	return Ping(ctx, s, password)
 }
 
-// bootstrap runs the project's statements.
-func bootstrap(ctx context.Context, db *embeddedpg.Server, s State, statements []string) error {
-	if len(statements) == 0 {
-		return nil
-	}
-	c, err := inProcess(ctx, db, s.User, s.Database)
-	if err != nil {
-		return err
-	}
-	defer c.Close(ctx)
-	for _, sql := range statements {
-		if _, err := c.Exec(ctx, sql); err != nil {
-			return &fault.Error{Op: "set up the database", Path: s.Database, Err: fmt.Errorf("%s: %w", sql, err), Hint: "put it right with nself start --only postgres --skip-db-init and nself psql"}
-		}
-	}
-	return nil
-}
-
 // inProcess connects past the password check.
-func inProcess(ctx context.Context, db *embeddedpg.Server, user, database string) (*pgx.Conn, error) {
+func inProcess(ctx context.Context, db *embeddedpg.Server, user string) (*pgx.Conn, error) {
 	cfg, err := pgx.ParseConfig("sslmode=disable")
 	if err != nil {
 		return nil, err
 	}
-	cfg.Host, cfg.User, cfg.Database, cfg.Password = "in-process", user, database, ""
+	cfg.Host, cfg.User, cfg.Database, cfg.Password = "in-process", user, "postgres", ""
 	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	cfg.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return db.Dial(ctx) }
 	return pgx.ConnectConfig(ctx, cfg)

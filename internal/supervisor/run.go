@@ -32,7 +32,6 @@ type Options struct {
 
 	Listen    string            // TCP address host:port besides the socket; "": none
 	Settings  map[string]string // of the server; see embeddedpg.Config
-	Bootstrap []string          // statements run in Database before it is ready, at each start
 	Transient bool              // end when nobody holds the database any more; see Hold
 
 	ArchiveDir string // gets the finished segments of the write-ahead log; "": none
@@ -93,7 +92,7 @@ func (s *supervisor) run(ctx context.Context, o Options, log slog.Handler, progr
 	s.mu.state = State{
 		PID: os.Getpid(), Version: image.Version, Control: filepath.Join(short, "control.sock"), SocketDir: socketDir(short),
 		Port: o.Port, User: orDefault(o.User, "postgres"), Database: orDefault(o.Database, "postgres"),
-		Transient: o.Transient,
+		Shared: o.Shared, Transient: o.Transient,
 	}
 	if err := s.enter(Starting); err != nil {
 		return err
@@ -163,9 +162,6 @@ func (s *supervisor) start(ctx context.Context, o Options, log slog.Handler, pro
 	err = s.paths.link(filepath.Join(state.SocketDir, front.SocketName(state.Port)))
 	if err == nil {
 		err = provide(ctx, db, state, password)
-	}
-	if err == nil {
-		err = bootstrap(ctx, db, state, o.Bootstrap)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

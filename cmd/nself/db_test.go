@@ -1,0 +1,157 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"nself.org/embeddedpg/internal/migrate"
+)
+
+func (p *projectDir) migrations() (states string) {
+	p.t.Helper()
+	var steps []migrate.Step
+	if err := json.Unmarshal([]byte(p.ok("db", "migrate", "status", "--json")), &steps); err != nil {
+		p.t.Fatal(err)
+	}
+	for _, s := range steps {
+		states += s.Version + " " + string(s.State) + "\n"
+	}
+	return states
+}
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	p.start()
+	p.write("migrations/1_first.sql", "CREATE TABLE a (id int PRIMARY KEY);\nSET search_path = nowhere;\n")
+	p.write("migrations/002_second.up.sql", "CREATE TABLE b (id int REFERENCES a);\nINSERT INTO a VALUES (1);\n")
+	p.write("migrations/002_second.down.sql", "DROP TABLE b;\nDELETE FROM a;\n")
+	p.write("migrations/10_last/up.sql", "CREATE INDEX CONCURRENTLY i ON b (id);\n")
+	p.write("migrations/10_last/down.sql", "DROP INDEX i;\n")
+	p.write("migrations/README.md", "not SQL\n")
+
+	if out := p.ok("db", "migrate", "--dry-run"); out != "would run migrations/1_first.sql\nwould run migrations/002_second.up.sql\nwould run migrations/10_last/up.sql\n" {
+		t.Error(out)
+	}
+	if got := p.migrations(); got != "1 pending\n002 pending\n10 pending\n" {
+		t.Error(got)
+	}
+	out := p.ok("db", "migrate")
+	if strings.Count(out, "applied ") != 3 || !strings.Contains(out, "10_last/up.sql") || !strings.Contains(out, "without a transaction: CONCURRENTLY") {
+		t.Error(out)
+	}
+	if out := p.ok("db", "migrate"); out != "Nothing to do: no migration of migrations is pending.\n" {
+		t.Error(out)
+	}
+	p.ok("db", "migrate", "down", "--steps", "2")
+	if got := p.query("SELECT count(*) FROM a") + p.migrations(); got != "01 applied\n002 pending\n10 pending\n" {
+		t.Error(got)
+	}
+	p.ok("db", "migrate", "up", "--steps", "1")
+
+	// All of a file or nothing, and where the error is.
+	p.write("migrations/11_bad.sql", "CREATE TABLE c (id int);\n-- ü\nCREATE TABLE d (\n\tid nosuch);\n")
+	p.ok("db", "migrate", "up", "--steps", "1")
+	if r := p.run("db", "migrate"); r.code != 1 || r.err != "nself: apply migrations/11_bad.sql:4: ERROR: type \"nosuch\" does not exist (SQLSTATE 42704)\n" {
+		t.Errorf("%+v", r)
+	}
+	if got := p.query("SELECT to_regclass('c') IS NULL"); got != "t" {
+		t.Error("half of a migration is there")
+	}
+	os.Remove(filepath.Join(p.dir, "migrations/11_bad.sql"))
+
+	p.write("migrations/1_first.sql", "CREATE TABLE a (id bigint PRIMARY KEY);\n")
+	if r := p.run("db", "migrate"); r.code != 1 || r.err != "nself: apply migrations migrations/1_first.sql: it was changed after it had been applied\n  bring the file back as it was, and write the change as a new migration\n" {
+		t.Errorf("%+v", r)
+	}
+	if r := p.run("db", "migrate", "down", "--steps", "3"); r.code != 1 || !strings.Contains(r.err, "undo migration 1 first: there is no file that undoes it") {
+		t.Errorf("%+v", r)
+	}
+	p.write("migrations/1_other.sql", "SELECT 1")
+	if r := p.run("db", "migrate"); r.code != 1 || !strings.Contains(r.err, "have the same number") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestDump moves data by files, and empties the database.
+func TestDump(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "POSTGRES_DB=app")
+	p.start()
+	p.write("migrations/1_t.sql", "CREATE TABLE t (id int, b text);\n")
+	p.write("seeds/one.sql", "INSERT INTO t SELECT g, 'ü' || g FROM generate_series(1, 100) g;\n")
+	p.ok("db", "migrate")
+	p.ok("db", "seed")
+	p.ok("db", "seed")
+	p.ok("db", "seed", "seeds/one.sql")
+	sum := func() string { return p.query("SELECT count(*) || ' ' || sum(id) FROM t") }
+	const full = "200 10100"
+	if got := sum(); got != full {
+		t.Error(got)
+	}
+	p.ok("db", "seed", "verify")
+	p.ok("db", "dump", "app.dump")
+	p.ok("db", "dump", "app.sql")
+	if st := must(os.Stat(filepath.Join(p.dir, "app.dump"))); st.Mode().Perm() != 0o600 {
+		t.Error(st.Mode())
+	}
+	if out := p.ok("db", "dump", "-", "--format", "sql", "--", "--schema-only"); !strings.Contains(out, "CREATE TABLE public.t") || strings.Contains(out, "COPY public.t") {
+		t.Error(out)
+	}
+	if r := p.run("db", "restore", "app.dump"); r.code != 1 || r.err != "nself: restore into the database app: it has tables already\n  replace all of it: nself db restore --overwrite app.dump\n" {
+		t.Errorf("%+v", r)
+	}
+	// One that fails leaves everything as it was.
+	p.write("bad.sql", "CREATE TABLE x ();\nSELECT 1/0;\n")
+	if r := p.run("db", "restore", "--overwrite", "--yes", "bad.sql"); r.code != 1 || !strings.Contains(r.err, "division by zero") || !strings.Contains(r.err, "the database is as it was") {
+		t.Errorf("%+v", r)
+	}
+	if got := sum(); got != full {
+		t.Error(got)
+	}
+	// A client that is connected does not keep it from happening.
+	client := p.command("psql", "-Xqc", "SELECT pg_sleep(60)")
+	if err := client.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.ok("db", "reset", "--yes")
+	client.Process.Kill()
+	client.Wait()
+	if got := p.query("SELECT count(*) FROM t"); got != "0" {
+		t.Error(got)
+	}
+	for _, file := range []string{"app.dump", "app.sql"} {
+		p.ok("db", "restore", "--overwrite", "--yes", file)
+		if got := sum(); got != full {
+			t.Error(file, got)
+		}
+	}
+	var list []listedDatabase
+	if err := json.Unmarshal([]byte(p.ok("db", "list", "--json")), &list); err != nil || len(list) != 2 || list[0].Name != "app" || list[0].Size < 1<<20 {
+		t.Error(list, err)
+	}
+
+	// From another server.
+	other := newProject(t, "POSTGRES_DB=app")
+	other.start()
+	state := other.state()
+	url := "postgresql://postgres@/app?host=" + state.SocketDir
+	password := strings.TrimSpace(string(must(os.ReadFile(filepath.Join(other.dir, defaultRuntime, "password")))))
+	p.env = append(p.env, "PGPASSWORD="+password)
+	p.ok("db", "import", "--to", url)
+	if got := other.query("SELECT count(*) FROM t"); got != "200" {
+		t.Error(got)
+	}
+	other.query("DELETE FROM t WHERE id > 50")
+	p.ok("db", "import", "--from", url, "--overwrite", "--yes")
+	if got := sum(); got != "100 2550" {
+		t.Error(got)
+	}
+	p.ok("reset", "--yes")
+	if _, err := os.Stat(filepath.Join(p.dir, defaultRuntime, "pgdata")); err == nil {
+		t.Error("reset left the data directory")
+	}
+}

@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/docker"
+	"nself.org/embeddedpg/internal/engine"
+	"nself.org/embeddedpg/internal/supervisor"
+)
+
+// finding is the result of one check.
+type finding struct {
+	Check  string `json:"check"`
+	Status string `json:"status"` // ok, warning or failure
+	Detail string `json:"detail"`
+	Hint   string `json:"hint,omitempty"`
+}
+
+const exitWarnings exitCode = 2
+
+func newDoctor(p *project) *cobra.Command {
+	var fix bool
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "Look for what would keep the backend from running",
+		Long: `Look at the configuration, the embedded database's files, Docker and the ports, and say what is wrong and what to
+do about it, and by which route containers reach the database and why. Docker is no failure to a project
+with an embedded database that does not use it.
+
+The exit code is 0 if all is well, 1 with a failure, 2 with warnings alone.`,
+		Args: cobra.NoArgs,
+		// A .env that cannot be read is a finding, and no reason not to look at the rest.
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
+	}
+	asJSON := jsonFlag(c)
+	c.Flags().BoolVar(&fix, "fix", false, "take others' access to .env files away")
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		findings := []finding{}
+		if err := p.load(cmd); err != nil {
+			findings = append(findings, failed("configuration", err))
+		} else {
+			findings = p.diagnose(cmd.Context(), fix)
+		}
+		var err error
+		if *asJSON {
+			err = printJSON(cmd.OutOrStdout(), findings)
+		} else {
+			printFindings(cmd.OutOrStdout(), findings)
+		}
+		return errors.Join(err, verdict(findings))
+	}
+	return c
+}
+
+// verdict is the exit code as an error, nil for 0.
+func verdict(findings []finding) error {
+	var code error
+	for _, f := range findings {
+		switch f.Status {
+		case "failure":
+			return exitCode(1)
+		case "warning":
+			code = exitWarnings
+		}
+	}
+	return code
+}
+
+func printFindings(w io.Writer, findings []finding) {
+	for _, f := range findings {
+		fmt.Fprintf(w, "%-8s %-14s %s\n", f.Status, f.Check, f.Detail)
+		if f.Hint != "" {
+			fmt.Fprintf(w, "%-8s %-14s %s\n", "", "", f.Hint)
+		}
+	}
+}
+
+func fine(check, detail string, args ...any) finding {
+	return finding{Check: check, Status: "ok", Detail: fmt.Sprintf(detail, args...)}
+}
+
+func failed(check string, err error) finding {
+	f := finding{Check: check, Status: "failure", Detail: err.Error()}
+	var e *embeddedpg.Error
+	if errors.As(err, &e) {
+		plain := *e
+		plain.Hint = ""
+		f.Detail, f.Hint = plain.Error(), e.Hint
+	}
+	return f
+}
+
+func warned(check string, err error) finding {
+	f := failed(check, err)
+	f.Status = "warning"
+	return f
+}
+
+// diagnose runs all checks.
+func (p *project) diagnose(ctx context.Context, fix bool) []finding {
+	findings := append(p.checkConfiguration(), p.checkSecrecy(fix))
+	if p.Embedded {
+		findings = append(findings, p.checkModule(), p.checkRuntime(ctx), p.checkDisk(), checkCache())
+	}
+	return append(findings, p.checkDocker(ctx)...)
+}
+
+func (p *project) checkConfiguration() []finding {
+	if !p.Initialized() {
+		return []finding{warned("configuration", &embeddedpg.Error{Op: "read", Path: ".env", Err: errors.New("there is none"), Hint: "nself init writes one, and so does nself start"})}
+	}
+	err := p.Check()
+	if err == nil {
+		return []finding{fine("configuration", "%v are complete", p.Files)}
+	}
+	var list []finding
+	parts := []error{err}
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		parts = several.Unwrap()
+	}
+	for _, one := range parts {
+		list = append(list, failed("configuration", one))
+	}
+	return list
+}
+
+// checkSecrecy looks whether others can read the secrets.
+func (p *project) checkSecrecy(fix bool) finding {
+	loose, err := p.LooseFiles()
+	if err != nil {
+		return failed("secrets", err)
+	}
+	for _, name := range loose {
+		if !fix {
+			return warned("secrets", &embeddedpg.Error{Op: "keep", Path: name, Err: errors.New("other users can read it"), Hint: "chmod 600 " + name + ", or nself doctor --fix"})
+		}
+		if err := os.Chmod(filepath.Join(p.Dir, name), 0o600); err != nil {
+			return failed("secrets", err)
+		}
+	}
+	if len(loose) > 0 {
+		return fine("secrets", "took others' access to %v away", loose)
+	}
+	return fine("secrets", "this user alone can read the .env files")
+}
+
+// checkModule looks at PGLITE_WASM_PATH.
+func (p *project) checkModule() finding {
+	if p.Engine == "" {
+		return fine("engine", "PostgreSQL %s, built in", ownVersions().PostgreSQL)
+	}
+	if _, err := engine.ReadServerModule(p.Engine); err != nil {
+		return failed("engine", err)
+	}
+	return warned("engine", &embeddedpg.Error{Op: "use", Path: p.Engine, Err: errors.New("it runs in place of the PostgreSQL built in"), Hint: "unset PGLITE_WASM_PATH unless that is meant"})
+}
+
+// checkRuntime looks at the runtime directory and at what runs in it.
+func (p *project) checkRuntime(ctx context.Context) finding {
+	paths, err := p.paths()
+	if err != nil {
+		return failed("database", err)
+	}
+	s, err := examineEmbedded(ctx, paths)
+	if err != nil {
+		return failed("database", err)
+	}
+	if s.Healthy {
+		return fine("database", "%s", s.Details)
+	}
+	if s.Status == string(supervisor.Stopped) {
+		return fine("database", "it does not run")
+	}
+	return warned("database", &embeddedpg.Error{Op: "reach the database of", Path: paths.Runtime, Err: fmt.Errorf("it is %s: %s", s.Status, s.Details), Hint: "nself start repairs it; its log is " + paths.Log()})
+}
+
+// enoughDisk is what a database should have left, in bytes: the log of transactions alone may take 1 GB (max_wal_size).
+const enoughDisk = 1 << 30
+
+func (p *project) checkDisk() finding {
+	dir := p.Runtime
+	var st unix.Statfs_t
+	for {
+		err := unix.Statfs(dir, &st)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, unix.ENOENT) || dir == filepath.Dir(dir) {
+			return failed("disk", &embeddedpg.Error{Op: "look at", Path: dir, Err: err, Hint: "set NSELF_RUNTIME_DIR to a directory that this user can use"})
+		}
+		dir = filepath.Dir(dir)
+	}
+	free := int64(st.Bavail) * int64(st.Bsize)
+	if free < enoughDisk {
+		return warned("disk", &embeddedpg.Error{Op: "keep the database in", Path: p.Runtime, Err: fmt.Errorf("%s are free", size(free)), Hint: "make room, or set NSELF_RUNTIME_DIR to a directory on another disk"})
+	}
+	return fine("disk", "%s free", size(free))
+}
+
+// checkCache looks whether compiled code can be kept.
+func checkCache() finding {
+	dir := engine.DefaultCacheDir()
+	st, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fine("compiled code", "none yet: the first start takes some seconds")
+	case err != nil:
+		return warned("compiled code", &embeddedpg.Error{Op: "keep compiled code in", Path: dir, Err: err, Hint: "each start compiles anew until it can be kept there"})
+	case st.Mode().Perm()&0o022 != 0:
+		return warned("compiled code", &embeddedpg.Error{Op: "keep compiled code in", Path: dir, Err: errors.New("others can write there, so it is not used"), Hint: "chmod 700 " + dir})
+	}
+	return fine("compiled code", "kept in %s", dir)
+}
+
+// checkDocker looks at Docker, the route to the database, and the ports.
+func (p *project) checkDocker(ctx context.Context) []finding {
+	b, err := p.docker(ctx)
+	if err != nil {
+		if p.Embedded && !p.built() {
+			f := fine("docker", "%s; the database alone does not need it", reason(err))
+			return []finding{f}
+		}
+		return []finding{failed("docker", err)}
+	}
+	findings := []finding{fine("docker", "Docker %s (%s), Compose %s", b.engine.Version, b.engine.System, b.engine.ComposeVersion)}
+	route, err := b.route()
+	if err != nil {
+		findings = append(findings, failed("route", err))
+	} else {
+		findings = append(findings, fine("route", "%s", routeText(route)))
+	}
+	running, err := b.runningContainers(ctx)
+	if err == nil {
+		err = p.checkPorts(running)
+	}
+	if err != nil {
+		return append(findings, failed("ports", err))
+	}
+	return append(findings, fine("ports", "free, or the services' own"))
+}
+
+func routeText(r docker.Route) string {
+	text := string(r.Kind)
+	if r.Listen != "" {
+		text += " on " + r.Listen
+	}
+	return text + ": " + r.Why
+}
+
+// reason is an error's without what was attempted and the hint.
+func reason(err error) error {
+	var e *embeddedpg.Error
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}

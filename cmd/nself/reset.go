@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/compose"
+	"nself.org/embeddedpg/internal/supervisor"
+)
+
+func newReset(p *project) *cobra.Command {
+	var keepData, purge, yes bool
+	c := &cobra.Command{
+		Use:   "reset",
+		Short: "Stop everything, and remove what nself has made, with the data",
+		Long: `Stop everything and remove the generated files and the database: the embedded one's data directory, or the
+volume of the one in Docker. With --purge also the log and the kept password.
+
+The .env files, backups and everything else of yours stay. nself db reset empties the database alone.`,
+		Example: "  nself reset --keep-data\n  nself reset --yes",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if keepData && purge {
+				return &embeddedpg.Error{Op: cmd.CommandPath(), Err: errors.New("--keep-data and --purge exclude each other"), Hint: "give one of them"}
+			}
+			if !keepData {
+				if err := confirm(cmd, yes, "all data of this project's database will be lost"); err != nil {
+					return err
+				}
+			}
+			err := p.stop(cmd, stopOptions{timeout: defaultStop, grace: 30, volumes: !keepData, yes: true})
+			if err != nil {
+				return err
+			}
+			for _, name := range compose.Generated(p.Project) {
+				if err := removeFile(cmd, filepath.Join(p.Dir, name)); err != nil {
+					return err
+				}
+			}
+			for _, name := range []string{"nginx", "postgres/init", "postgres", "ssl", ".nself/ca", ".nself/env"} {
+				os.Remove(filepath.Join(p.Dir, name)) // fails while something of the user's is in it
+			}
+			if keepData {
+				return nil
+			}
+			paths, err := p.paths()
+			if err != nil {
+				return err
+			}
+			removed, err := supervisor.Destroy(paths, purge)
+			for _, name := range removed {
+				fmt.Fprintln(cmd.OutOrStdout(), "removed", name)
+			}
+			return err
+		},
+	}
+	c.Flags().BoolVar(&keepData, "keep-data", false, "remove the generated files alone")
+	c.Flags().BoolVar(&purge, "purge", false, "remove the log and the kept password too")
+	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return c
+}
+
+// removeFile removes a file that may not be there, and says so if it was.
+func removeFile(cmd *cobra.Command, path string) error {
+	err := os.Remove(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		fmt.Fprintln(cmd.OutOrStdout(), "removed", path)
+	}
+	return err
+}
