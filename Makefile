@@ -9,6 +9,7 @@
 # make crash           50 kills of a server under load (KILLS=n)
 # make crash-harness   2,000 power cuts of a disk that keeps a journal (CUTS=n, SEED=n, REPLAY=case), and failing disks
 # make stress          80 sessions do everything at once for 30 minutes (DURATION=, CLIENTS=n), and 10,000 connections
+# make fuzz            20 seconds of each fuzz target (FUZZTIME=)
 # make wasm            build internal/image anew from wasm/wasm.lock
 
 SHELL := /bin/bash
@@ -18,13 +19,14 @@ SEED ?=
 REPLAY ?=
 DURATION ?= 30m
 CLIENTS ?= 80
+FUZZTIME ?= 20s
 # Tests of time and memory: alone on the machine, and without the race detector.
 FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestShortConnections
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What has no cgo must compile everywhere; these packages are the others.
 PORTABLE := ./internal/kernel ./internal/vfs
 
-.PHONY: try examples test test-short lint check-postgres check-native bench benchmarks crash crash-harness stress wasm clean
+.PHONY: try examples test test-short lint check-postgres check-native bench benchmarks crash crash-harness stress fuzz wasm clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') internal/image/postgres.wasm
 	go build -o nself ./cmd/nself
@@ -70,11 +72,17 @@ crash:
 	go test ./tests/crash -run Kill -count=1 -v -timeout 4h -kills $(KILLS)
 
 crash-harness:
-	go test ./tests/crash -run 'PowerCut|Disk' -count=1 -v -timeout 4h -cuts $(CUTS) $(if $(SEED),-seed $(SEED)) $(if $(REPLAY),-replay $(abspath $(REPLAY)))
+	go test ./tests/crash -run 'PowerCut|Disk' -count=1 -v -timeout 4h -cuts $(CUTS) -faults 1000 $(if $(SEED),-seed $(SEED)) $(if $(REPLAY),-replay $(abspath $(REPLAY)))
 
 stress:
 	go test ./tests/stress -count=1 -v -timeout 24h -duration $(DURATION) -clients $(CLIENTS)
 	go test ./tests/sessions -run ShortConnections -count=1 -v
+
+fuzz:
+	for file in $$(git grep -lE '^func Fuzz' -- '*_test.go'); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p' $$file); do \
+			echo "$$target in $$file"; \
+			go test ./$$(dirname $$file) -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x || exit 1; done; done
 
 wasm:
 	wasm/root.sh

@@ -307,8 +307,9 @@ func (p *Process) schedYield(*[6]int32) int32 {
 	return 0
 }
 
+// getrandom gives at most 1 MiB at a time, so that a signal need not wait for gigabytes. Linux has a limit of 32 MiB.
 func (p *Process) getrandom(a *[6]int32) int32 {
-	b, ok := p.mem.bytes(uint32(a[0]), uint32(a[1]))
+	b, ok := p.mem.bytes(uint32(a[0]), min(uint32(a[1]), 1<<20))
 	if !ok {
 		return -EFAULT
 	}

@@ -2,6 +2,10 @@ package powercut
 
 // A Disk follows a journal from position to position, and at each can say what would be left if the power went.
 type Disk struct {
+	// Patient makes the next flush of a file write what a failed one should have: so do some file systems, but not
+	// Linux's. Default: it is lost.
+	Patient bool
+
 	journal *Journal
 	at      int
 	inodes  map[Node]*inode
@@ -48,6 +52,10 @@ func (d *Disk) Advance(to int) {
 			d.names = append(d.names, change{Op: op})
 		case op.Kind == Sync || op.Kind == DataSync:
 			d.flush(op)
+		case op.Kind == LostSync:
+			if !d.Patient {
+				d.inodes[op.Node].pending = nil
+			}
 		default:
 			in := d.inodes[op.Node]
 			in.pending = append(in.pending, op)

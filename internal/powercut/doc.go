@@ -15,5 +15,7 @@
 //   - bytes that were never written are zeros, never those of another file.
 //
 // What is no promise: sync_file_range, the order of writes to one file or to several, that a page of 8 KiB is
-// written whole, that a file's size and its content come together, and names without a flush.
+// written whole, that a file's size and its content come together, and names without a flush. After a flush that failed,
+// what it should have flushed is lost, though reading still shows it and the next flush succeeds: so Linux does it, and so
+// PostgreSQL must not try again but recover.
 package powercut

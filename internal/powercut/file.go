@@ -61,13 +61,20 @@ func (f *file) Allocate(off, n int64) error {
 	return f.change(Op{Kind: Allocate, Node: f.node, Off: off, Size: n}, func() error { return f.File.Allocate(off, n) })
 }
 
-// Sync counts as a flush only if the file system below says so.
+// Sync counts as a flush only if the file system below says so; else as one that failed.
 func (f *file) Sync(dataOnly bool) error {
 	kind := Sync
 	if dataOnly {
 		kind = DataSync
 	}
-	return f.change(Op{Kind: kind, Node: f.node}, func() error { return f.File.Sync(dataOnly) })
+	f.r.mu.Lock()
+	defer f.r.mu.Unlock()
+	err := f.File.Sync(dataOnly)
+	if err != nil {
+		kind = LostSync
+	}
+	f.r.noteLocked(Op{Kind: kind, Node: f.node})
+	return err
 }
 
 func (f *file) change(op Op, call func() error) error {

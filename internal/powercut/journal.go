@@ -26,17 +26,18 @@ const (
 	Allocate // bytes Off to Off+Size exist
 	Sync     // the file or directory Node: fsync
 	DataSync // fdatasync
+	LostSync // a flush of either kind that failed
 )
 
 func (k Kind) String() string {
 	return [...]string{
-		"create", "mkdir", "link", "unlink", "rmdir", "rename", "write", "truncate", "allocate", "fsync", "fdatasync",
+		"create", "mkdir", "link", "unlink", "rmdir", "rename", "write", "truncate", "allocate", "fsync", "fdatasync", "failed flush",
 	}[k]
 }
 
 func (k Kind) names() bool { return k <= Rename }
 
-// An Op is one successful operation.
+// An Op is one successful operation, or a flush that failed.
 type Op struct {
 	Kind        Kind
 	Node        Node

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"nself.org/embeddedpg/internal/powercut"
@@ -110,6 +111,33 @@ func TestFlushed(t *testing.T) {
 	must(t, r.Rmdir("/d"))
 	want(t, "rmdir", cut(r, flushed, 0), "d/ e/ e/a=new e/c=..c")
 	want(t, "all", cut(r, all, 0), "e/ e/a=new e/c=..c")
+}
+
+// TestFailedFlush: what a flush failed to write is lost, whatever is flushed later.
+func TestFailedFlush(t *testing.T) {
+	m := vfs.NewMem(vfs.MemOptions{})
+	must(t, m.WriteFile("/a", []byte("old"), 0o600))
+	fail := true
+	r, err := powercut.NewRecorder(&vfs.Faulty{FS: m, Fail: func(op, _ string) error {
+		if fail && op == "sync" {
+			return syscall.EIO
+		}
+		return nil
+	}})
+	must(t, err)
+	a := open(t, r, "/a", vfs.O_RDWR)
+	write(t, a, 0, "new")
+	if a.Sync(false) == nil {
+		t.Fatal("the flush succeeded")
+	}
+	fail = false
+	write(t, a, 3, "er")
+	must(t, a.Sync(false))
+	want(t, "after the next flush", cut(r, flushed, 0), "a=older")
+	d := powercut.NewDisk(r.Journal())
+	d.Patient = true
+	d.Advance(r.Position())
+	want(t, "after the next flush of a patient disk", text(d.Cut(flushed, rand.New(rand.NewPCG(0, 0)))), "a=newer")
 }
 
 // TestOpenFlags: O_TRUNC is a change, and a write through O_DSYNC its own flush.

@@ -126,6 +126,9 @@ func (d *Dev) Truncate(name string, _ int64) error {
 	return pathError("truncate", name, err)
 }
 
+// maxDeviceRead bounds one read, in bytes: nobody should have to wait for gigabytes of random numbers.
+const maxDeviceRead = 1 << 20
+
 // A devFile is an open device. It has no offset.
 type devFile struct {
 	stat   Stat
@@ -137,7 +140,7 @@ func (f *devFile) Read(p []byte) (int, error) {
 	if f.access == O_WRONLY {
 		return 0, syscall.EBADF
 	}
-	return f.device.read(p), nil
+	return f.device.read(p[:min(len(p), maxDeviceRead)]), nil
 }
 
 func (f *devFile) Write(p []byte) (int, error) {

@@ -132,3 +132,34 @@ func TestFaulty(t *testing.T) {
 	wantErrno(t, f.Close(), EBADF)
 	must(t, d.Close())
 }
+
+// TestFaultyShort: a transfer moves as much as Short says, and no more than was asked for.
+func TestFaultyShort(t *testing.T) {
+	m := vfs.NewMem(vfs.MemOptions{})
+	must(t, m.WriteFile("/f", []byte("content"), 0o600))
+	let := 3
+	fs := &vfs.Faulty{
+		FS: m, Fail: func(string, string) error { return nil },
+		Short: func(op, name string, n int) int {
+			if name != "/f" || n != 5 {
+				t.Errorf("%s of %d bytes of %s", op, n, name)
+			}
+			return let
+		},
+	}
+	f := open(t, fs, "/f", vfs.O_RDWR)
+	defer f.Close()
+	buf := make([]byte, 5)
+	for op, call := range map[string]func() (int, error){
+		"read":   func() (int, error) { return f.Read(buf) },
+		"pread":  func() (int, error) { return f.Pread(buf, 1) },
+		"pwrite": func() (int, error) { return f.Pwrite([]byte("12345"), 0) },
+	} {
+		n, err := call()
+		equal(t, op, fmt.Sprint(n, err), "3 <nil>")
+	}
+	equal(t, "content", readFile(t, m, "/f"), "123tent")
+	let = 100
+	n, err := f.Pwrite([]byte("12345"), 0)
+	equal(t, "all", fmt.Sprint(n, err), "5 <nil>")
+}

@@ -13,6 +13,9 @@ type Faulty struct {
 	// the operation happen. It is called from many goroutines at once and must wrap
 	// a syscall.Errno.
 	Fail func(op, name string) error
+	// Short, if not nil, says how many of the n bytes a "read", "write", "pread" or "pwrite" moves at most. Of
+	// more than n, all are moved.
+	Short func(op, name string, n int) int
 }
 
 // Open implements FS.
@@ -115,6 +118,14 @@ func (f *Faulty) Chtimes(name string, atime, mtime time.Time) error {
 	return f.FS.Chtimes(name, atime, mtime)
 }
 
+// short cuts a buffer to what Short lets through.
+func (f *Faulty) short(op, name string, p []byte) []byte {
+	if f.Short == nil {
+		return p
+	}
+	return p[:min(max(f.Short(op, name, len(p)), 0), len(p))]
+}
+
 type faultyFile struct {
 	file   File
 	faulty *Faulty
@@ -125,28 +136,28 @@ func (f *faultyFile) Read(p []byte) (int, error) {
 	if err := f.faulty.Fail("read", f.name); err != nil {
 		return 0, err
 	}
-	return f.file.Read(p)
+	return f.file.Read(f.faulty.short("read", f.name, p))
 }
 
 func (f *faultyFile) Write(p []byte) (int, error) {
 	if err := f.faulty.Fail("write", f.name); err != nil {
 		return 0, err
 	}
-	return f.file.Write(p)
+	return f.file.Write(f.faulty.short("write", f.name, p))
 }
 
 func (f *faultyFile) Pread(p []byte, off int64) (int, error) {
 	if err := f.faulty.Fail("pread", f.name); err != nil {
 		return 0, err
 	}
-	return f.file.Pread(p, off)
+	return f.file.Pread(f.faulty.short("pread", f.name, p), off)
 }
 
 func (f *faultyFile) Pwrite(p []byte, off int64) (int, error) {
 	if err := f.faulty.Fail("pwrite", f.name); err != nil {
 		return 0, err
 	}
-	return f.file.Pwrite(p, off)
+	return f.file.Pwrite(f.faulty.short("pwrite", f.name, p), off)
 }
 
 func (f *faultyFile) Seek(off int64, whence int) (int64, error) {

@@ -53,6 +53,7 @@ type Case struct {
 	Model    *Model
 	Told     int  // position in the journal that the model's positions mean: Position, unless the power went during a recovery
 	Thorough bool // look at every page and index too
+	Patient  bool // of the disk: a failed flush loses nothing
 
 	expected bool // a failure is what the test wants, and not worth keeping
 
@@ -298,6 +299,7 @@ func (c *Case) again(dir string, rng *rand.Rand) (*Case, error) {
 // write makes the case's tree.
 func (c *Case) write(dir string) error {
 	d := powercut.NewDisk(c.Journal)
+	d.Patient = c.Patient
 	d.Advance(c.Position)
 	img, _ := c.image(d)
 	return img.WriteTo(dir)
