@@ -2,6 +2,7 @@
 # make test            everything that CI checks: about 10 minutes on 2 cores, needs root on Debian
 # make test-short      the tests that need neither root, network nor native PostgreSQL: about a minute
 # make check-postgres  PostgreSQL's own regression and isolation suites against our server
+# make check-modules   extensions as loadable modules: built, and their own tests
 # make check-native    data directories moved between our server and native PostgreSQL 18
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
 # make benchmarks      docs/benchmarks.md: ours, native PostgreSQL 18 and PGlite
@@ -26,7 +27,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What has no cgo must compile everywhere; these packages are the others.
 PORTABLE := ./internal/kernel ./internal/vfs
 
-.PHONY: try examples test test-short lint check-postgres check-native bench benchmarks crash crash-harness stress fuzz wasm clean
+.PHONY: try examples test test-short lint check-postgres check-modules check-native bench benchmarks crash crash-harness stress fuzz wasm clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') internal/image/postgres.wasm
 	go build -o nself ./cmd/nself
@@ -58,6 +59,9 @@ lint:
 
 check-postgres:
 	tests/suites.sh postgres
+
+check-modules:
+	tests/suites.sh modules
 
 check-native:
 	tests/suites.sh native

@@ -44,6 +44,7 @@ shift
 case $suite in
 postgres) postgres "$@" ;;
 native) native ;;
+modules) tests/modules.sh ;;
 bench) go run ./tests/benchpostgres -root "$root" "$@" ;;
 benchmarks) benchmarks "$@" ;;
 latency) go run ./tests/latency -root "$root" "$@" ;;

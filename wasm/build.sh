@@ -1,7 +1,8 @@
 #!/bin/bash
 # Builds the modules from the fetched sources, without a network, and puts them
 # into internal/image. With an argument: builds in that folder of the sid root,
-# leaves everything there, and touches no file of ours.
+# leaves everything there, and touches no file of ours; in the folder sdk, only
+# what extension.sh needs.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -20,7 +21,9 @@ for tree in musl postgresql; do
 	done <"$wasm/patches/${tree%ql}/series"
 done
 
-for step in libc configure modules tools share sdk pack; do
+steps=(libc configure modules tools share pack)
+[ "${1:-}" != sdk ] || steps=(libc configure sdk)
+for step in "${steps[@]}"; do
 	echo "== $step"
 	sid "$B/wasm/$step.sh" "$B" >"$host/$step.log" 2>&1 || die "$step failed: see $host/$step.log"
 done

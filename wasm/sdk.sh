@@ -10,9 +10,16 @@ sdk=$B/sdk
 rm -rf "$sdk"
 mkdir -p "$sdk/bin" "$sdk/sysroot"
 
+make -s -j"$(nproc)" -C src/backend generated-headers
 make -s -C src install-local DESTDIR="$sdk"
-for dir in src/include src/makefiles config src/pl/plpgsql/src contrib/{cube,hstore,isn,ltree,seg}; do
-	make -s -C "$dir" install DESTDIR="$sdk"
+for dir in src/include src/makefiles config; do
+	make -s -C $dir install DESTDIR="$sdk"
+done
+server=$sdk/pgsql/include/server
+cp src/pl/plpgsql/src/plpgsql.h "$server/"
+for dir in contrib/{cube,hstore,isn,ltree,seg}; do # those that other extensions build on
+	mkdir -p "$server/extension/${dir#*/}"
+	sed -n 's/^HEADERS[^=]* = //p' "$dir/Makefile" | (cd "$dir" && xargs cp -t "$server/extension/${dir#*/}")
 done
 cp src/interfaces/libpq/libpq-{fe,events}.h "$sdk/pgsql/include/"
 mv "$sdk/pgsql/include" "$sdk/pgsql/lib/pgxs" "$sdk/"

@@ -1,0 +1,35 @@
+#!/bin/bash
+# Builds the extensions of checkmodules/extensions.lock as side modules, and runs their own tests against a server that
+# loads them. Needs what suites.sh needs, which runs it.
+set -euo pipefail
+top=$(cd "$(dirname "$0")/.." && pwd)
+. "$top/wasm/lib.sh"
+cd "$top"
+
+# fetch PACKAGE FILE SHA256: from the mirror that apt uses, where also versions are that its index no longer names.
+fetch() {
+	echo "$3  $sources/$2" | sha256sum --check --status 2>/dev/null && return
+	local mirror
+	# shellcheck disable=SC2016 # apt expands it
+	mirror=$(chroot "$root" apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
+	mkdir -p "$sources"
+	rm -rf "$root/fetch-modules"
+	mkdir "$root/fetch-modules"
+	sid_online /usr/lib/apt/apt-helper download-file "${mirror}pool/main/${1:0:1}/$1/$2" "/fetch-modules/$2" "SHA256:$3"
+	mv "$root/fetch-modules/$2" "$sources/"
+	rm -rf "$root/fetch-modules"
+}
+
+"$wasm/fetch.sh"
+[ -x "$root/build/sdk/sdk/bin/pg_config" ] || "$wasm/build.sh" sdk
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+tests=()
+while read -r name package file sum; do
+	fetch "$package" "$file" "$sum"
+	mkdir "$work/$name"
+	tar -C "$work/$name" --strip-components=1 -xf "$sources/$file"
+	"$wasm/extension.sh" "$work/$name" "$work/$name.modules" OPTFLAGS=
+	tests+=("$name=$work/$name=$work/$name.modules")
+done < <(grep -v '^#' tests/checkmodules/extensions.lock)
+go run ./tests/checkmodules -root "$root" -keep tests/out "${tests[@]}"
