@@ -22,7 +22,7 @@ DURATION ?= 30m
 CLIENTS ?= 80
 FUZZTIME ?= 20s
 # Tests of time and memory: alone on the machine, and without the race detector.
-FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestShortConnections
+FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestStarved|TestShortConnections
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What has no cgo must compile everywhere; these packages are the others.
 PORTABLE := ./internal/kernel ./internal/vfs

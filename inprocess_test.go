@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"net"
+	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,6 +128,41 @@ func hammerSession(cfg *pgx.ConnConfig, r *rand.Rand, end time.Time) (answers, c
 		raw.Conn.Close()
 	}
 	return answers, cancelled, nil
+}
+
+// TestStarved queries in a program whose goroutines keep every processor busy. A client that waits in the poller
+// gets its turn after every busy goroutine had a slice of 10 ms.
+func TestStarved(t *testing.T) {
+	withoutRaceDetector(t)
+	if testing.Short() {
+		t.Skip("keeps every processor busy for 2 s")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("needs the rings of Linux")
+	}
+	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword})
+	conn := dial(t, s)
+	var stop atomic.Bool
+	var busy sync.WaitGroup
+	for range 4 * runtime.GOMAXPROCS(0) {
+		busy.Go(func() {
+			for x := 1.0; !stop.Load(); x = math.Sqrt(x + 1) {
+			}
+		})
+	}
+	var times []time.Duration
+	for begin := time.Now(); time.Since(begin) < 2*time.Second; {
+		query := time.Now()
+		exec(t, conn, "SELECT $1::int", len(times))
+		times = append(times, time.Since(query))
+	}
+	stop.Store(true)
+	busy.Wait()
+	slices.Sort(times)
+	t.Logf("%d queries, p50 %v, p99 %v, max %v", len(times), times[len(times)/2], times[len(times)*99/100], times[len(times)-1])
+	if p50 := times[len(times)/2]; p50 > 5*time.Millisecond {
+		t.Errorf("half of the queries took more than %v", p50)
+	}
 }
 
 // TestDialEnds: what a client sees when its session is killed, when it may not come in, and when the server closes.

@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +28,18 @@ func drainBell(bell int32) {
 	unix.RawSyscall(unix.SYS_READ, uintptr(bell), uintptr(unsafe.Pointer(&n)), 8)
 }
 
+// waitWord sleeps while the word has the value, at most ns. Like ringBell it keeps the P.
+func waitWord(word *uint32, value uint32, ns int64) {
+	const futexWaitPrivate = 0 | 128 // <linux/futex.h>
+	ts := unix.NsecToTimespec(ns)
+	unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWaitPrivate, uintptr(value), uintptr(unsafe.Pointer(&ts)), 0, 0)
+}
+
+func wakeWord(word *uint32) {
+	const futexWakePrivate = 1 | 128
+	unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWakePrivate, 1, 0, 0, 0)
+}
+
 func closeBell(bell int32) { unix.Close(int(bell)) }
 
 func newMemory() ([]byte, error) {
@@ -34,3 +47,11 @@ func newMemory() ([]byte, error) {
 }
 
 func freeMemory(b []byte) { unix.Munmap(b) }
+
+func clocks() (time.Time, int64) {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) != nil {
+		return time.Now(), 0
+	}
+	return time.Now(), ts.Nano()
+}

@@ -103,7 +103,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 	r.buf, r.n, r.err, r.slept = b, 0, nil, false
 	err := c.raw.Read(r.try)
 	if r.slept {
-		r.spin.woke()
+		r.spin.unparked(atomic.LoadInt64(&c.Rang))
 		c.in.disarm(ReaderWaits)
 	}
 	r.buf = nil
@@ -126,8 +126,16 @@ func (c *Conn) tryRead(uintptr) bool {
 		if r.spin.until(c.in.readable) && c.take() {
 			return true
 		}
-		r.slept = true
 		r.spin.sleep()
+		if r.spin.holding.wanted() {
+			c.in.hold(holdMax)
+			r.spin.woke()
+			r.spin.holding.held(c.in.readable())
+			if c.take() {
+				return true
+			}
+		}
+		r.slept = true
 	}
 	c.in.arm(ReaderWaits)
 	return c.take()

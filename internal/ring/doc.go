@@ -22,6 +22,9 @@
 // nothing; the waiter looks again. A reader rings for room only when half of the ring is free, so that a
 // writer wakes once for many reads; the reader is not asleep before the ring is empty, so it comes to that.
 //
+// A reader of the program whose program is starved (holder in spin.go) sets ReaderHolds instead and sleeps until
+// waits changes, a futex: who clears the bit wakes the word.
+//
 // Each half has one reader and one writer at a time. Conn makes sure of that for the program; of processes
 // that inherited the same descriptor only one may use it, as PostgreSQL's do.
 package ring

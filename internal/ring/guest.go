@@ -4,8 +4,6 @@ import (
 	"io"
 	"syscall"
 	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
 // Guest is the end of the guest, which package kernel makes a descriptor of. No method blocks. Close is
@@ -48,32 +46,44 @@ func (g *Guest) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// PollRDHup is POLLRDHUP of Linux's <asm-generic/poll.h>.
-const PollRDHup = 0x2000
+// Events of poll(2), from Linux's <asm-generic/poll.h>; the guest's and the host's are the same.
+const (
+	PollIn    = 0x0001
+	PollOut   = 0x0004
+	PollHup   = 0x0010
+	PollRDHup = 0x2000
+)
+
+// What Shutdown ends, SHUT_* of <sys/socket.h>.
+const (
+	shutRead = iota
+	shutWrite
+	shutBoth
+)
 
 // Ready returns those of events, and always POLLHUP, that poll(2) would report.
 func (g *Guest) Ready(events int16) int16 {
 	var r int16
 	if g.in.readable() {
-		r |= unix.POLLIN
+		r |= PollIn
 	}
 	if g.out.writable() {
-		r |= unix.POLLOUT
+		r |= PollOut
 	}
 	if g.in.has(Eof | Gone) {
 		r |= PollRDHup
 		if g.out.has(Eof | Gone) {
-			r |= unix.POLLHUP
+			r |= PollHup
 		}
 	}
-	return r & (events | unix.POLLHUP)
+	return r & (events | PollHup)
 }
 
 // Arm asks that Bell becomes readable when one of events may have come. After it, Ready must be asked once
 // more before a wait. Disarm takes it back.
 func (g *Guest) Arm(events int16) {
 	g.in.arm(ReaderWaits) // also for the end, which is always reported
-	if events&unix.POLLOUT != 0 {
+	if events&PollOut != 0 {
 		g.out.arm(WriterWaits)
 	}
 }
@@ -90,13 +100,13 @@ func (g *Guest) BellFD() int { return int(g.Bell[ToGuest]) }
 
 // Shutdown is shutdown(2): SHUT_RD, SHUT_WR or SHUT_RDWR.
 func (g *Guest) Shutdown(how int) error {
-	if how < unix.SHUT_RD || how > unix.SHUT_RDWR {
+	if how < shutRead || how > shutBoth {
 		return syscall.EINVAL
 	}
-	if how != unix.SHUT_WR {
+	if how != shutWrite {
 		g.in.set(Gone)
 	}
-	if how != unix.SHUT_RD {
+	if how != shutRead {
 		g.out.set(Eof)
 	}
 	return nil

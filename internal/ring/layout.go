@@ -2,6 +2,7 @@ package ring
 
 import (
 	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
@@ -12,10 +13,11 @@ const Size = 64 << 10
 type Header struct {
 	Half [2]Half
 	Bell [2]int32 // eventfds: the Guest's and the Conn's
-	Spin uint32   // of C code that waits for the Guest: how long it looks before it sleeps, in ns
 
-	MaxSpinning uint32 // how many sides may look at once
-	_           [48]byte
+	Spin        [3]uint32 // of the C code that waits for the Guest, as spinner's: short, skip, penalty
+	MaxSpinning uint32    // how many sides may look at once
+	Rang        int64     // when the Conn's bell was last rung, in ns of CLOCK_MONOTONIC
+	_           [32]byte
 }
 
 // The halves and bells, by who reads or waits.
@@ -44,8 +46,9 @@ const (
 
 // Bits of Half.Waits.
 const (
-	ReaderWaits = 1
-	WriterWaits = 2
+	ReaderWaits = 1 // for its bell
+	WriterWaits = 2 // for its bell
+	ReaderHolds = 4 // for a change of Waits itself: a futex
 )
 
 const (
@@ -57,15 +60,20 @@ const (
 type flow struct {
 	*Half
 	data               *[Size]byte
-	toReader, toWriter int32 // bells
+	toReader, toWriter int32  // bells
+	rang               *int64 // where the time of ringing toReader is noted; nil: nowhere
 }
 
 func newFlow(h *Header, half int) flow {
 	base := unsafe.Pointer(h)
-	return flow{
+	f := flow{
 		Half: &h.Half[half], data: (*[Size]byte)(unsafe.Add(base, dataOffset+uintptr(half)*Size)),
 		toReader: h.Bell[half], toWriter: h.Bell[1-half],
 	}
+	if half == ToProgram {
+		f.rang = &h.Rang
+	}
+	return f
 }
 
 // write copies as much of p as there is room for.
@@ -79,7 +87,7 @@ func (f *flow) write(p []byte) int {
 	n := copy(f.data[tail%Size:], p)
 	copy(f.data[:], p[n:])
 	atomic.StoreUint32(&f.Tail, tail+uint32(len(p)))
-	f.wake(ReaderWaits, f.toReader)
+	f.wakeReader()
 	return len(p)
 }
 
@@ -110,6 +118,34 @@ func (f *flow) wake(who uint32, bell int32) {
 	}
 }
 
+func (f *flow) wakeReader() {
+	switch waits := atomic.LoadUint32(&f.Waits); {
+	case waits&ReaderWaits != 0:
+		if f.rang != nil {
+			atomic.StoreInt64(f.rang, monotonic())
+		}
+		f.wake(ReaderWaits, f.toReader)
+	case waits&ReaderHolds != 0 && atomic.AndUint32(&f.Waits, ^uint32(ReaderHolds))&ReaderHolds != 0:
+		wakeWord(&f.Waits)
+	}
+}
+
+// hold sleeps until the half is readable, at most for d, and keeps the goroutine's P. A signal, by which Go's
+// scheduler asks for it, ends the system call.
+func (f *flow) hold(d time.Duration) {
+	for end := monotonic() + int64(d); !f.readable(); {
+		left := end - monotonic()
+		if left <= 0 {
+			break
+		}
+		f.arm(ReaderHolds)
+		if waits := atomic.LoadUint32(&f.Waits); waits&ReaderHolds != 0 && !f.readable() {
+			waitWord(&f.Waits, waits, left)
+		}
+	}
+	f.disarm(ReaderHolds)
+}
+
 func (f *flow) empty() bool { return atomic.LoadUint32(&f.Tail) == atomic.LoadUint32(&f.Head) }
 func (f *flow) full() bool  { return atomic.LoadUint32(&f.Tail)-atomic.LoadUint32(&f.Head) == Size }
 
@@ -131,6 +167,6 @@ func (f *flow) disarm(who uint32) { atomic.AndUint32(&f.Waits, ^who) }
 // set sets flags and wakes both sides to look at them.
 func (f *flow) set(flags uint32) {
 	atomic.OrUint32(&f.Flags, flags)
-	f.wake(ReaderWaits, f.toReader)
+	f.wakeReader()
 	f.wake(WriterWaits, f.toWriter)
 }

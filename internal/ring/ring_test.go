@@ -227,6 +227,33 @@ func TestPingPong(t *testing.T) {
 	}
 }
 
+// TestHold is what a starved program does: it sleeps without the poller, for bytes, for the end, and in vain.
+func TestHold(t *testing.T) {
+	c, g := newPair(t)
+	defer c.Close()
+	b := make([]byte, 1)
+	for i := range 300 {
+		c.Late()
+		go func() {
+			time.Sleep(time.Duration(i%10) * 50 * time.Microsecond)
+			g.Write([]byte{byte(i)})
+		}()
+		if _, err := c.Read(b); err != nil || b[0] != byte(i) {
+			t.Fatal(i, b[0], err)
+		}
+	}
+	c.Late()
+	go func() { time.Sleep(5 * time.Millisecond); g.Write(b) }() // longer than anybody holds
+	if n, err := c.Read(b); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	c.Late()
+	go func() { time.Sleep(200 * time.Microsecond); g.Close() }()
+	if _, err := c.Read(b); err != io.EOF {
+		t.Fatal(err)
+	}
+}
+
 func TestEnds(t *testing.T) {
 	b := make([]byte, 10)
 	t.Run("the guest closes", func(t *testing.T) {

@@ -42,36 +42,55 @@ static int64_t nanoseconds(void)
 	return t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* ring_wake_reader wakes the program's reader if it sleeps. */
+static void ring_wake_reader(struct ring *r)
+{
+	struct ring_half *h = &r->half[RING_TO_PROGRAM];
+	uint32_t waits = ring_load(&h->waits);
+
+	if (waits & RING_READER_WAITS) {
+		__atomic_store_n(&r->rang, nanoseconds(), __ATOMIC_SEQ_CST);
+		if (ring_wakes(h, RING_READER_WAITS))
+			ring_bell(r->bell[RING_TO_PROGRAM]);
+	} else if (waits & RING_READER_HOLDS && ring_wakes(h, RING_READER_HOLDS)) {
+		sys3(SYS_futex, (long)&h->waits, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1);
+	}
+}
+
 /*
- * ring_spin looks for events (or a signal) for as long as that has lately paid off, and tells whether one came.
- * The budget begins at 0, is set to the full when a sleep turns out to have been short (ring_slept), and halves
- * each time that the look was in vain. No more threads than half of the processors look at once.
+ * ring_spin looks for events (or a signal) before a sleep, if that is likely to pay off: spinner.until in
+ * internal/ring is the same for the program's side.
  */
-static bool ring_spin(const struct lane *l, struct ring *r, short events)
+static void ring_spin(const struct lane *l, struct ring *r, short events)
 {
 	static uint32_t spinning;
-	bool came = false;
 
-	if (r->spin == 0)
-		return false;
+	if (!r->spin.shortly)
+		return;
+	if (r->spin.skip > 0) {
+		r->spin.skip--;
+		return;
+	}
 	if (__atomic_add_fetch(&spinning, 1, __ATOMIC_RELAXED) <= r->max_spinning) {
-		int64_t end = nanoseconds() + r->spin;
+		bool came = false;
+		int64_t end = nanoseconds() + RING_SPIN_MAX;
 		do
 			for (int k = 0; k < 20 && !came; k++) {
 				pause_thread();
 				came = ring_ready(r, events) || deliverable(l);
 			}
 		while (!came && nanoseconds() < end);
-		r->spin = came ? RING_SPIN_MAX : r->spin / 2 < 1000 ? 0 : r->spin / 2;
+		r->spin.penalty = came ? 0 : 2 * r->spin.penalty + 1;
+		if (r->spin.penalty > RING_MAX_PENALTY)
+			r->spin.penalty = RING_MAX_PENALTY;
+		r->spin.skip = r->spin.penalty;
 	}
 	__atomic_sub_fetch(&spinning, 1, __ATOMIC_RELAXED);
-	return came;
 }
 
 static void ring_slept(struct ring *r, int64_t since)
 {
-	if (nanoseconds() - since < 2 * RING_SPIN_MAX && r->max_spinning > 0)
-		r->spin = RING_SPIN_MAX;
+	r->spin.shortly = nanoseconds() - since < 2 * RING_SPIN_MAX;
 }
 
 /* ring_look sets the revents of rings and returns how many have some. */
@@ -174,9 +193,8 @@ static int32_t ring_io(struct lane *l, struct ring *r, uint8_t *p, uint32_t n, b
 		if (write) {
 			if (ring_load(&out->flags) & (RING_EOF | RING_GONE))
 				return done > 0 ? (int32_t)done : -EPIPE;
-			done += ring_put(r, p + done, n - done, &wake);
-			if (wake)
-				ring_bell(r->bell[RING_TO_PROGRAM]);
+			done += ring_put(r, p + done, n - done);
+			ring_wake_reader(r);
 			if (done == n || (!wait && done > 0))
 				return (int32_t)done;
 		} else {

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { RING_SIZE = 64 << 10, RING_SPIN_MAX = 50000 };
+enum { RING_SIZE = 64 << 10, RING_SPIN_MAX = 50000, RING_MAX_PENALTY = 255 };
 
 struct ring_half {
 	_Alignas(64) uint32_t tail; /* bytes ever written */
@@ -23,15 +23,18 @@ struct ring_half {
 struct ring {
 	struct ring_half half[2];
 	int32_t bell[2];
-	uint32_t spin; /* how long the guest's side looks before it sleeps, in ns */
+	struct {
+		uint32_t shortly, skip, penalty;
+	} spin; /* of the guest's side; internal/ring/spin.go explains */
 	uint32_t max_spinning; /* sides that may look at once */
-	uint32_t unused[12];
+	int64_t rang;          /* when the program's bell was last rung, in ns of CLOCK_MONOTONIC */
+	uint32_t unused[8];
 	uint8_t data[2][RING_SIZE];
 };
 
 enum { RING_TO_GUEST = 0, RING_TO_PROGRAM = 1 };
 enum { RING_EOF = 1, RING_GONE = 2, RING_RESET = 4 };
-enum { RING_READER_WAITS = 1, RING_WRITER_WAITS = 2 };
+enum { RING_READER_WAITS = 1, RING_WRITER_WAITS = 2, RING_READER_HOLDS = 4 };
 
 /* What Go compares with ring.Header. */
 enum {
@@ -39,6 +42,7 @@ enum {
 	RING_HALF_SIZE = sizeof(struct ring_half),
 	RING_AT_BELL = offsetof(struct ring, bell),
 	RING_AT_SPIN = offsetof(struct ring, spin),
+	RING_AT_RANG = offsetof(struct ring, rang),
 	RING_AT_MAX_SPINNING = offsetof(struct ring, max_spinning),
 	RING_HALF_AT_TAIL = offsetof(struct ring_half, tail),
 	RING_HALF_AT_HEAD = offsetof(struct ring_half, head),
@@ -58,8 +62,8 @@ static inline bool ring_wakes(struct ring_half *h, uint32_t who)
 	return (ring_load(&h->waits) & who) != 0 && (__atomic_fetch_and(&h->waits, ~who, __ATOMIC_SEQ_CST) & who) != 0;
 }
 
-/* ring_put copies as much of p as there is room for. *wake: the reader's bell is to be rung. */
-static inline uint32_t ring_put(struct ring *r, const uint8_t *p, uint32_t n, bool *wake)
+/* ring_put copies as much of p as there is room for. The reader is then to be woken if it sleeps. */
+static inline uint32_t ring_put(struct ring *r, const uint8_t *p, uint32_t n)
 {
 	struct ring_half *h = &r->half[RING_TO_PROGRAM];
 	uint8_t *data = r->data[RING_TO_PROGRAM];
@@ -74,7 +78,6 @@ static inline uint32_t ring_put(struct ring *r, const uint8_t *p, uint32_t n, bo
 	memcpy(data + at, p, first);
 	memcpy(data, p + first, n - first);
 	__atomic_store_n(&h->tail, tail + n, __ATOMIC_SEQ_CST);
-	*wake = ring_wakes(h, RING_READER_WAITS);
 	return n;
 }
 

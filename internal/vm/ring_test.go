@@ -8,6 +8,7 @@ import (
 	"io"
 	mathrand "math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unsafe"
@@ -56,6 +57,21 @@ func TestLaneRing(t *testing.T) {
 	b := make([]byte, 100)
 	if n, err := io.ReadFull(c, b[:6]); err != nil || string(b[:n]) != "answer" {
 		t.Errorf("%q, %v", b[:n], err)
+	}
+	// A reader that sleeps is woken, by its bell or, if it holds its P, by the word.
+	waits := &g.Half[ring.ToProgram].Waits
+	for _, how := range []uint32{ring.ReaderWaits, ring.ReaderHolds} {
+		atomic.StoreUint32(waits, how)
+		s.want(1, sendto, 3, 5000, 1)
+		if left := atomic.LoadUint32(waits); left != 0 {
+			t.Errorf("waits is %d", left)
+		}
+		if _, err := io.ReadFull(c, b[:1]); err != nil {
+			t.Error(err)
+		}
+	}
+	if atomic.LoadInt64(&g.Rang) == 0 {
+		t.Error("the time of ringing is not noted")
 	}
 	s.want(ring.Size, sendto, 3, 16384, 1<<20)
 	s.want(-int32(unix.EAGAIN), sendto, 3, 16384, 1<<20)
