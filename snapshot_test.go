@@ -175,3 +175,19 @@ func TestFromStopped(t *testing.T) {
 		}
 	}
 }
+
+// TestFileCopyClone makes a database by copy_file_range, which shares blocks where the file system can.
+func TestFileCopyClone(t *testing.T) {
+	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword})
+	c := connect(t, s)
+	exec(t, c, "SET file_copy_method = clone")
+	exec(t, c, "CREATE DATABASE cloned STRATEGY FILE_COPY")
+	cloned, err := pgx.Connect(testContext(t), s.ConnString("cloned"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cloned.Close(context.Background())
+	if n := one[int](t, cloned, "SELECT count(*)::int FROM pg_class WHERE relname = 'pg_class'"); n != 1 {
+		t.Error(n)
+	}
+}

@@ -41,6 +41,7 @@ var calls = [...]call{
 	SYS_fdatasync:              (*Process).fdatasync,
 	SYS_sync_file_range:        (*Process).syncFileRange,
 	SYS_fadvise64_64:           (*Process).fadvise,
+	SYS_copy_file_range:        (*Process).copyFileRange,
 	SYS_statx:                  (*Process).statx,
 	SYS_utimensat_time64:       (*Process).utimensat,
 	SYS_renameat2:              (*Process).renameat2,

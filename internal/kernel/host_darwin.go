@@ -166,6 +166,9 @@ var tcpOptions = map[int32]int{
 
 func hostSyncRange(int, int64, int64, int) error { return nil }
 
+// hostCopyRange: macOS copies whole files only.
+func hostCopyRange(int, int, int64, int64, int) (done int, ok bool, err error) { return 0, false, nil }
+
 func hostAdvise(int, int64, int64, int) error { return nil }
 
 func dupOver(from, to int) error {

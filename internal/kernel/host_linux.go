@@ -179,6 +179,20 @@ func hostSyncRange(fd int, off, n int64, flags int) error {
 	return unix.SyncFileRange(fd, off, n, flags)
 }
 
+// hostCopyRange lets the host copy; ok is false if it cannot between these two files.
+func hostCopyRange(in, out int, from, to int64, n int) (done int, ok bool, err error) {
+	for {
+		done, err = unix.CopyFileRange(in, &from, out, &to, n, 0)
+		switch err {
+		case unix.EINTR:
+			continue
+		case unix.ENOSYS, unix.EXDEV, unix.EOPNOTSUPP, unix.EINVAL, unix.EPERM:
+			return 0, false, nil
+		}
+		return max(done, 0), true, err
+	}
+}
+
 func hostAdvise(fd int, off, n int64, advice int) error {
 	return unix.Fadvise(fd, off, n, advice)
 }
