@@ -22,7 +22,7 @@ DURATION ?= 30m
 CLIENTS ?= 80
 FUZZTIME ?= 20s
 # Tests of time and memory: alone on the machine, and without the race detector.
-FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestStarved|TestShortConnections
+FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestStarved|TestShortConnections|TestStartCommandTime
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What has no cgo must compile everywhere; these packages are the others.
 PORTABLE := ./internal/kernel ./internal/vfs
@@ -39,7 +39,7 @@ test: lint
 	wasm/check.sh
 	go test -race -timeout 40m ./...
 	EMBEDDEDPG_LANE=off go test -count=1 -short . ./tests/sessions
-	go test -count=1 -timeout 20m -p 1 -run '$(FIGURES)' . ./tests/sessions
+	go test -count=1 -timeout 20m -p 1 -run '$(FIGURES)' . ./tests/sessions ./cmd/nself
 	$(MAKE) examples
 	tests/suites.sh all
 

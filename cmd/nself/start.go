@@ -226,6 +226,7 @@ func startForeground(ctx context.Context, o supervisor.Options, stdout, stderr i
 func describe(w io.Writer, paths supervisor.Paths, s supervisor.State) {
 	fmt.Fprintf(w, "  socket    %s\n", paths.Socket())
 	fmt.Fprintf(w, "  URL       %s\n", shownURL(s))
+	fmt.Fprintf(w, "  password  in %s; nself run gives a command the whole URL\n", paths.PasswordFile())
 	if s.Listen != "" {
 		fmt.Fprintf(w, "  TCP       %s\n", s.Listen)
 	}

@@ -52,7 +52,7 @@ func Destroy(p Paths, all bool) (removed []string, err error) {
 	if err != nil {
 		return removed, err
 	}
-	for _, name := range append(logs, p.password(), p.lock()) {
+	for _, name := range append(logs, p.PasswordFile(), p.lock()) {
 		if err := os.Remove(name); err == nil {
 			removed = append(removed, name)
 		} else if !errors.Is(err, fs.ErrNotExist) {

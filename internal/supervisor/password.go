@@ -10,7 +10,7 @@ import (
 
 // Password returns the superuser's password as it was kept by the last start; "" if there is none.
 func (p Paths) Password() (string, error) {
-	b, err := os.ReadFile(p.password())
+	b, err := os.ReadFile(p.PasswordFile())
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -27,5 +27,5 @@ func (p Paths) keepPassword(wanted string) (string, error) {
 	if wanted == "" {
 		wanted = rand.Text()
 	}
-	return wanted, writeFile(p.password(), []byte(wanted+"\n"))
+	return wanted, writeFile(p.PasswordFile(), []byte(wanted+"\n"))
 }

@@ -46,6 +46,9 @@ func (p Paths) Data() string { return filepath.Join(p.Runtime, "pgdata") }
 // Log is the supervisor's and the server's log.
 func (p Paths) Log() string { return filepath.Join(p.Runtime, "postgres.log") }
 
+// PasswordFile is where the superuser's password is kept, for this user alone.
+func (p Paths) PasswordFile() string { return filepath.Join(p.Runtime, "password") }
+
 // The documented names of the socket.
 func (p Paths) links() []string {
 	return []string{filepath.Join(p.Runtime, "pglite.sock"), filepath.Join(p.Runtime, "pglite.sock.bridge")}
@@ -54,9 +57,8 @@ func (p Paths) links() []string {
 // Socket is the first of the socket's documented names.
 func (p Paths) Socket() string { return p.links()[0] }
 
-func (p Paths) state() string    { return filepath.Join(p.Runtime, "state.json") }
-func (p Paths) lock() string     { return filepath.Join(p.Runtime, "supervisor.lock") }
-func (p Paths) password() string { return filepath.Join(p.Runtime, "password") }
+func (p Paths) state() string { return filepath.Join(p.Runtime, "state.json") }
+func (p Paths) lock() string  { return filepath.Join(p.Runtime, "supervisor.lock") }
 
 // shortDir makes the directory for sockets, whose paths must be short wherever the project is:
 // $XDG_RUNTIME_DIR/nself-<hash>, or /tmp/nself-<uid>/<hash>. It is this user's alone.

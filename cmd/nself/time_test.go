@@ -1,0 +1,36 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+// Limits of the database's part of nself start.
+const (
+	warmStart = 150 * time.Millisecond // the code is compiled, the database is there
+	coldStart = 6 * time.Second        // nothing is there, on two cores
+)
+
+// TestStartCommandTime measures nself start --embedded-pg --only postgres from the outside. It is one of the FIGURES of
+// the Makefile: alone on the machine.
+func TestStartCommandTime(t *testing.T) {
+	if underRace || testing.Short() {
+		t.Skip("measures: without the race detector and -short")
+	}
+	p := newProject(t)
+	p.env = append(p.env, "HOME="+t.TempDir()) // where compiled code is kept
+	begin := time.Now()
+	p.start()
+	cold := time.Since(begin)
+	warm := time.Hour
+	for range 10 {
+		p.ok("stop")
+		begin := time.Now()
+		p.start()
+		warm = min(warm, time.Since(begin))
+	}
+	t.Logf("cold %s, warm %s", cold.Round(time.Millisecond), warm.Round(time.Millisecond))
+	if cold > coldStart || warm > warmStart {
+		t.Errorf("cold %s, warm %s; should be at most %s and %s", cold, warm, coldStart, warmStart)
+	}
+}
