@@ -4,6 +4,7 @@
 # make check-postgres  PostgreSQL's own regression and isolation suites against our server
 # make check-modules   extensions as loadable modules: built, and their own tests
 # make check-native    data directories moved between our server and native PostgreSQL 18
+# make check-backup    backups of every kind, moved between our server and native PostgreSQL 18, under load and under kills
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
 # make benchmarks      docs/benchmarks.md: ours, native PostgreSQL 18 and PGlite
 # make examples        the programs in examples/, each with its tests; and a newcomer's first test in an empty module
@@ -27,7 +28,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What has no cgo must compile everywhere; these packages are the others.
 PORTABLE := ./internal/kernel ./internal/vfs
 
-.PHONY: try examples test test-short lint check-postgres check-modules check-native bench benchmarks crash crash-harness stress fuzz wasm clean
+.PHONY: try examples test test-short lint check-postgres check-modules check-native check-backup bench benchmarks crash crash-harness stress fuzz wasm clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') internal/image/postgres.wasm
 	go build -o nself ./cmd/nself
@@ -65,6 +66,9 @@ check-modules:
 
 check-native:
 	tests/suites.sh native
+
+check-backup:
+	tests/suites.sh backup
 
 bench:
 	tests/suites.sh bench

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs the suites that need native PostgreSQL 18 from Debian beside our server: postgres, native, bench, latency, benchmarks or
-# all (the first two). Needs root, and the network the first time; what it fetches stays in the cache folder.
+# Runs the suites that need native PostgreSQL 18 from Debian beside our server: postgres, native, backup, bench, latency,
+# benchmarks or all (the first three). Needs root, and the network the first time; what it fetches stays in the cache folder.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/wasm/lib.sh"
@@ -27,6 +27,11 @@ native() {
 	EMBEDDEDPG_DEBIAN_ROOT=$root go test -count=1 -v -timeout 20m ./tests/native
 }
 
+# Its arguments are the test's: -size 1GB, -kills 20.
+backup() {
+	EMBEDDEDPG_DEBIAN_ROOT=$root go test -count=1 -v -timeout 60m ./tests/backup "$@"
+}
+
 # npm gets PGlite, where there is an npm: without it the page has two columns.
 benchmarks() {
 	npm=
@@ -39,15 +44,16 @@ benchmarks() {
 	go run ./tests/benchpage -root "$root" -npm "$npm" "$@"
 }
 
-suite=${1:?usage: suites.sh postgres|native|bench|latency|benchmarks|all}
+suite=${1:?usage: suites.sh postgres|native|backup|bench|latency|benchmarks|all}
 shift
 case $suite in
 postgres) postgres "$@" ;;
 native) native ;;
 modules) tests/modules.sh ;;
+backup) backup "$@" ;;
 bench) go run ./tests/benchpostgres -root "$root" "$@" ;;
 benchmarks) benchmarks "$@" ;;
 latency) go run ./tests/latency -root "$root" "$@" ;;
-all) native && postgres ;;
+all) native && backup && postgres ;;
 *) die "no suite $suite" ;;
 esac

@@ -163,7 +163,7 @@ func (r *restoring) base(ctx context.Context) error {
 			return err
 		}
 	}
-	again := false
+	again, listen := false, ""
 	if o.DataDir == "" {
 		paths, err := supervisor.NewPaths(r.Runtime, true)
 		if err != nil {
@@ -174,7 +174,7 @@ func (r *restoring) base(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		again = state.Phase == supervisor.Ready
+		again, listen = state.Phase == supervisor.Ready, state.Listen
 		if notEmpty(o.DataDir) {
 			if err := confirm(r.cmd, r.yes, fmt.Sprintf("all databases of the project will be replaced by %s%s (the old data directory is kept)", r.found.ID, at(r.toTime))); err != nil {
 				return err
@@ -203,6 +203,7 @@ func (r *restoring) base(ctx context.Context) error {
 	}
 	if again { // also the old one, if it was not replaced
 		options, oerr := r.options()
+		options.Listen = listen
 		if oerr == nil {
 			_, _, oerr = startBackground(context.WithoutCancel(ctx), options, maxTimeout*time.Second, r.out, r.err)
 		}
