@@ -12,6 +12,7 @@
 # make crash-harness   2,000 power cuts of a disk that keeps a journal (CUTS=n, SEED=n, REPLAY=case), and failing disks
 # make stress          80 sessions do everything at once for 30 minutes (DURATION=, CLIENTS=n), and 10,000 connections
 # make fuzz            20 seconds of each fuzz target (FUZZTIME=)
+# make arm64           build nself for linux/arm64, to see that it builds (needs gcc-aarch64-linux-gnu)
 # make wasm            build internal/image anew from wasm/wasm.lock
 
 SHELL := /bin/bash
@@ -25,10 +26,11 @@ FUZZTIME ?= 20s
 # Tests of time and memory: alone on the machine, and without the race detector.
 FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestStarved|TestShortConnections|TestStartCommandTime
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-# What has no cgo must compile everywhere; these packages are the others.
-PORTABLE := ./internal/kernel ./internal/vfs
+# What has no cgo must compile on every Unix; this much compiles on Windows too (docs/windows.md).
+PORTABLE := ./...
+PORTABLE_WINDOWS := $(addprefix ./internal/,vfs image fault sqlwire powercut project certs docker compose migrate)
 
-.PHONY: try examples test test-short lint check-postgres check-modules check-native check-backup bench benchmarks crash crash-harness stress fuzz wasm clean
+.PHONY: try examples test test-short lint check-postgres check-modules check-native check-backup bench benchmarks crash crash-harness stress fuzz arm64 wasm clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') internal/image/postgres.wasm
 	go build -o nself ./cmd/nself
@@ -57,6 +59,7 @@ lint:
 	go run $(STATICCHECK) ./...
 	for target in darwin/arm64 darwin/amd64 linux/arm64; do \
 		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go vet $(PORTABLE) || exit 1; done
+	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 go vet $(PORTABLE_WINDOWS)
 
 check-postgres:
 	tests/suites.sh postgres
@@ -91,6 +94,9 @@ fuzz:
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p' $$file); do \
 			echo "$$target in $$file"; \
 			go test ./$$(dirname $$file) -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x || exit 1; done; done
+
+arm64:
+	CC=aarch64-linux-gnu-gcc GOOS=linux GOARCH=arm64 CGO_ENABLED=1 go build -o /dev/null ./cmd/nself
 
 wasm:
 	wasm/root.sh
