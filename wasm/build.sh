@@ -12,17 +12,22 @@ host=$root$B
 rm -rf "$host"
 mkdir -p "$host"
 cp -r "$wasm" "$host/wasm"
-tar -C "$host" --transform 's,^musl-[^/]*,musl,' -xf "$(source_file musl)"
-tar -C "$host" --transform 's,^postgresql-[^/]*,postgresql,' -xf "$(source_file postgres)"
-
-for tree in musl postgresql; do
+for name in musl postgres openssl zlib lz4 zstd libedit pgvector; do
+	case $name in
+	postgres) tree=$host/postgresql ;;
+	pgvector) tree=$host/postgresql/contrib/pgvector ;;
+	*) tree=$host/$name ;;
+	esac
+	mkdir "$tree"
+	tar -C "$tree" --strip-components=1 --no-same-owner -xf "$(source_file $name)"
+	[ -e "$wasm/patches/$name/series" ] || continue
 	while read -r p; do
-		patch -s -d "$host/$tree" -p1 <"$wasm/patches/${tree%ql}/$p"
-	done <"$wasm/patches/${tree%ql}/series"
+		patch -s -d "$tree" -p1 <"$wasm/patches/$name/$p"
+	done <"$wasm/patches/$name/series"
 done
 
-steps=(libc configure modules tools share pack)
-[ "${1:-}" != sdk ] || steps=(libc configure sdk)
+steps=(libc libs configure modules tools share pack)
+[ "${1:-}" != sdk ] || steps=(libc libs configure sdk)
 for step in "${steps[@]}"; do
 	echo "== $step"
 	sid "$B/wasm/$step.sh" "$B" >"$host/$step.log" 2>&1 || die "$step failed: see $host/$step.log"

@@ -6,8 +6,9 @@ B=$1
 export PATH=$B/wasm:$PATH
 cd "$B/postgresql"
 ./configure --host=wasm32-unknown-linux-musl --build=x86_64-pc-linux-gnu --with-template=linux --prefix=/pgsql \
-	--without-readline --without-zlib --without-icu --without-lz4 --without-zstd --without-openssl --without-ldap \
-	--without-libxml --without-systemd --disable-nls --disable-largefile \
+	--with-zlib --with-lz4 --with-zstd --with-openssl --with-uuid=e2fs --with-libedit-preferred \
+	--without-icu --without-ldap --without-libxml --without-systemd --disable-nls --disable-largefile \
+	LZ4_CFLAGS=" " LZ4_LIBS=-llz4 ZSTD_CFLAGS=" " ZSTD_LIBS=-lzstd \
 	CC=wasm32-cc AR=llvm-ar-22 RANLIB=llvm-ranlib-22 STRIP=llvm-strip-22 ZIC=/usr/sbin/zic PERL=perl \
 	CFLAGS="-O2 -Wno-format" CPPFLAGS="-DEXEC_BACKEND -DWAIT_USE_POLL -DWAIT_USE_SYNC_SIGNALS" >configure.log 2>&1 ||
 	{ tail -40 configure.log; exit 1; }

@@ -10,13 +10,13 @@ server_modules=(
 	src/backend/utils/mb/conversion_procs
 )
 
-# Of contrib, all that needs no library from outside and no program to run.
+# Of contrib, all that needs no program to run; and pgvector, unpacked beside them.
 contrib=(
 	amcheck auth_delay auto_explain basic_archive bloom btree_gin btree_gist citext cube dblink dict_int dict_xsyn
 	earthdistance file_fdw fuzzystrmatch hstore intagg intarray isn lo ltree pageinspect passwordcheck
-	pg_buffercache pg_freespacemap pg_logicalinspect pg_overexplain pg_prewarm pg_stat_statements pg_surgery
-	pg_trgm pg_visibility pg_walinspect pgrowlocks pgstattuple postgres_fdw seg spi tablefunc tcn test_decoding
-	tsm_system_rows tsm_system_time unaccent
+	pgcrypto pg_buffercache pg_freespacemap pg_logicalinspect pg_overexplain pg_prewarm pg_stat_statements pg_surgery
+	pg_trgm pg_visibility pg_walinspect pgrowlocks pgstattuple pgvector postgres_fdw seg spi sslinfo tablefunc tcn test_decoding
+	tsm_system_rows tsm_system_time unaccent uuid-ossp
 )
 
 # Programs of pgtools.wasm, by folder.
@@ -33,3 +33,7 @@ tools=(
 	pg_checksums pg_combinebackup pg_config pg_controldata pg_resetwal pg_rewind pg_test_fsync pg_test_timing
 	pg_verifybackup pg_waldump pg_walsummary oid2name vacuumlo
 )
+
+# make for modules: an extension from outside asks pg_config for the makefile of
+# PGXS, and gets ours; nothing is tuned for the building machine.
+module_make=(make -s "-j$(nproc)" "PG_CONFIG=echo $B/wasm/pgxs.mk;:" OPTFLAGS=)

@@ -28,7 +28,7 @@ comm -23 libpq.exports server.symbols | xargs seal.pl libpq.o "$B/sealed/libpq.o
 xargs seal.pl libpq.o "$B/sealed/libpq-tools.o" '' <libpq.exports >/dev/null
 
 for dir in "${server_modules[@]}" "${contrib[@]/#/contrib/}"; do
-	make -s "$jobs" -C "$dir" all
+	"${module_make[@]}" -C "$dir" all
 done
 make -s "$jobs" -C src/test/regress regress.so
 
@@ -39,14 +39,23 @@ mapfile -t found < <(for dir in "${server_modules[@]}" "${contrib[@]/#/contrib/}
 done | sort)
 for so in "${found[@]}"; do
 	module=$(basename "$so" .so)
-	seal.pl "$so" "$B/sealed/server/$module.o" "$module." | sort | sed "s/^/$module /"
+	seal.pl "$so" "$B/sealed/server/$module.o" "${module//-/_}." | sort | sed "s/^/$module /"
 done | table.pl >"$B/sealed/modules.s"
 printf '%s\n' "${found[@]##*/}" | sort >"$B/out/modules"
 wasm32-cc -c "$B/sealed/modules.s" -o "$B/sealed/modules.o"
 
-# Side modules call what the server exports, and their functions take the slots of
-# its table below the server's own. A table of fixed size is read faster.
+# Side modules call what the server exports: its own, libpq's and libc's, but not
+# the libraries it is linked with, of which the linker keeps only what is called.
+# Their functions take the slots of its table below the server's own. A table of
+# fixed size is read faster.
+{
+	echo __stack_pointer __heap_base __c_longjmp
+	cat server.symbols libpq.exports
+	llvm-nm-22 --defined-only --extern-only --just-symbol-name "$B/sysroot/lib/libc.a" \
+		src/common/libpgcommon_srv.a src/port/libpgport_srv.a | grep -v ':$'
+} | tr ' ' '\n' | grep . | sort -u | sed 's/^/--export-if-defined=/' >"$B/exports"
 rm -f src/backend/postgres
-make -s -C src/backend postgres LIBS="$B/sealed/server/*.o $B/sealed/modules.o $B/sealed/libpq.o" \
-	LDFLAGS_EX_BE="-Wl,--export-all -Wl,--export-table -Wl,--table-base=16384"
+make -s -C src/backend postgres \
+	LIBS="$B/sealed/server/*.o $B/sealed/modules.o $B/sealed/libpq.o -lssl -lcrypto -lz -llz4 -lzstd -luuid" \
+	LDFLAGS_EX_BE="-Wl,--export-table -Wl,--table-base=16384 -Wl,@$B/exports"
 cp src/backend/postgres "$B/out/postgres.wasm"

@@ -20,7 +20,7 @@ for f in libpq/pg_hba.conf libpq/pg_ident.conf utils/misc/postgresql.conf; do
 	cp "src/backend/$f.sample" "$stage/pgsql/share/"
 done
 for dir in src/include/catalog src/timezone src/backend/snowball src/pl/plpgsql/src "${contrib[@]/#/contrib/}"; do
-	make -s -C "$dir" install DESTDIR="$stage"
+	"${module_make[@]}" -C "$dir" install DESTDIR="$stage"
 done
 cp src/bin/psql/psqlrc.sample src/interfaces/libpq/pg_service.conf.sample "$stage/pgsql/share/"
 
@@ -38,6 +38,8 @@ rm -f "$B/out/share.zip"
 
 doc=/usr/share/doc
 for part in "PostgreSQL (with the Snowball stemmers):$B/postgresql/COPYRIGHT" "musl:$B/musl/COPYRIGHT" \
+	"pgvector:$B/postgresql/contrib/pgvector/LICENSE" "OpenSSL:$B/openssl/LICENSE.txt" "zlib:$B/zlib/LICENSE" \
+	"LZ4:$B/lz4/lib/LICENSE" "Zstandard:$B/zstd/LICENSE" "libedit:$B/libedit/COPYING" \
 	"wasi-libc (dlmalloc):$doc/wasi-libc/copyright" "LLVM compiler-rt:$doc/libclang-rt-22-dev-wasm32/copyright"; do
 	printf '%s\n\n%s\n\n' "==== ${part%%:*}" "$(cat "${part#*:}")"
 done >"$B/out/LICENSES.txt"

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # Writes, in assembly, the table that dlopen searches (guest.h: __guest_modules).
 # Standard input: lines "MODULE NAME PARAMETERS RESULTS", sorted by module, of
-# functions that the linker knows as MODULE.NAME (see seal.pl).
+# functions that the linker knows as MODULE.NAME (see seal.pl), hyphens made _.
 use strict;
 use warnings;
 
@@ -16,6 +16,9 @@ sub text {
 	return $at{$s};
 }
 
+# A module's name as part of a symbol: some have a hyphen.
+sub plain { return shift =~ tr/-/_/r }
+
 while (<STDIN>) {
 	chomp;
 	my ($module, $name, $params, $results) = split / /;
@@ -23,7 +26,7 @@ while (<STDIN>) {
 	push @{ $modules{$module} }, $name;
 	s/^-$// for $params, $results;
 	s/,/, /g for $params, $results;
-	print "\t.functype\t$module.$name ($params) -> ($results)\n";
+	print "\t.functype\t" . plain($module) . ".$name ($params) -> ($results)\n";
 }
 
 sub table {
@@ -34,9 +37,9 @@ sub table {
 }
 
 for my $m (@order) {
-	table("symbols.$m", 0, (map { ('strings+' . text($_), "$m.$_") } @{ $modules{$m} }), 0, 0);
+	table("symbols." . plain($m), 0, (map { ('strings+' . text($_), plain($m) . ".$_") } @{ $modules{$m} }), 0, 0);
 }
-table('__guest_modules', 1, (map { ('strings+' . text($_), "symbols.$_") } @order), 0, 0);
+table('__guest_modules', 1, (map { ('strings+' . text($_), "symbols." . plain($_)) } @order), 0, 0);
 print "\t.section\t.rodata.strings,\"\",\@\nstrings:\n";
 print map { "\t.asciz\t\"$_\"\n" } split /\0/, $strings;
 print "\t.size\tstrings, ", length $strings, "\n";

@@ -26,4 +26,5 @@ printf '%s\n' "${tools[@]}" | sort >"$B/out/tools"
 wasm32-cc -c "$B/sealed/tools.s" -o "$B/sealed/tools.o"
 wasm32-cc -O2 -c "$B/wasm/port/tools/main.c" -o "$B/sealed/main.o"
 wasm32-cc -o "$B/out/pgtools.wasm" "$B/sealed/main.o" "$B/sealed/tools.o" "$B"/sealed/tools/*.o "$B/sysroot/lib/shell.o" \
-	src/fe_utils/libpgfeutils.a "$B/sealed/libpq-tools.o" src/common/libpgcommon.a src/port/libpgport.a
+	src/fe_utils/libpgfeutils.a "$B/sealed/libpq-tools.o" src/common/libpgcommon.a src/port/libpgport.a \
+	-ledit -ltermcap -lssl -lcrypto -lz -llz4 -lzstd

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,7 +96,9 @@ func (c *Cluster) launch(t *tree, p Programs, o RunOptions) (*Postmaster, error)
 	if err != nil {
 		return nil, err
 	}
-	proc, err := k.Run(kernel.Command{Argv: postmasterArgs(o.Port, configFile, o.settings()), Env: guestEnv, Stdout: w, Stderr: w})
+	// For dblink and postgres_fdw, where no host is named: this server itself.
+	env := append(slices.Clone(guestEnv), "PGHOST="+guestRun, fmt.Sprintf("PGPORT=%d", o.Port))
+	proc, err := k.Run(kernel.Command{Argv: postmasterArgs(o.Port, configFile, o.settings()), Env: env, Stdout: w, Stderr: w})
 	w.Close()
 	if err != nil {
 		r.Close()
