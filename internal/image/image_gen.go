@@ -7,9 +7,9 @@ const Version = "18.6"
 
 // SHA-256 of the embedded files, as in wasm/wasm.lock.
 const (
-	PostgresSHA256 = "5d7fdc454e7e9072bebd6c8b042284056e6a336e1e401b0a411300f239118dab"
-	ToolsSHA256    = "83aa91deb90dcb09e22f94e9daee324f7fbf15bbf9ac10c2036dd471ea2b7d02"
-	ShareSHA256    = "4baa51f697137e7d8400efaa822cae1d1cbcae0b3f905d976fadd19212054e6f"
+	PostgresSHA256 = "5d63386ddb5884945ad7561643582cc6b146f3c5f47c39bfdbadad087d584e0e"
+	ToolsSHA256    = "ee4b3664001162e36a99cd7152a7911c0c9abdefbdff36f9e06d406cb4a6ff22"
+	ShareSHA256    = "868639ca028cd08963bbb824a3306c3ba4e330c70a929aa9868d28d5d503f210"
 )
 
 // Modules are the loadable modules that postgres.wasm holds, by their names in pkglibdir.
@@ -59,6 +59,7 @@ var Modules = []string{
 	"pg_trgm",
 	"pg_visibility",
 	"pg_walinspect",
+	"pgcrypto",
 	"pgoutput",
 	"pgrowlocks",
 	"pgstattuple",
@@ -67,6 +68,7 @@ var Modules = []string{
 	"refint",
 	"regress",
 	"seg",
+	"sslinfo",
 	"tablefunc",
 	"tcn",
 	"test_decoding",
@@ -89,6 +91,8 @@ var Modules = []string{
 	"utf8_and_sjis2004",
 	"utf8_and_uhc",
 	"utf8_and_win",
+	"uuid-ossp",
+	"vector",
 }
 
 // Programs are the client programs that pgtools.wasm holds.
