@@ -46,6 +46,15 @@ func (p Paths) Data() string { return filepath.Join(p.Runtime, "pgdata") }
 // Log is the supervisor's and the server's log.
 func (p Paths) Log() string { return filepath.Join(p.Runtime, "postgres.log") }
 
+// Extensions are the directories with extension modules that the server may load: extensions, where it is there.
+func (p Paths) Extensions() []string {
+	dir := filepath.Join(p.Runtime, "extensions")
+	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
+		return nil
+	}
+	return []string{dir}
+}
+
 // PasswordFile is where the superuser's password is kept, for this user alone.
 func (p Paths) PasswordFile() string { return filepath.Join(p.Runtime, "password") }
 

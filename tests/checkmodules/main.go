@@ -1,5 +1,5 @@
 // Command checkmodules runs the regression tests that extensions bring along, their installcheck, against a server
-// of this project that loads them as side modules. The programs that drive the tests are Debian's, run in the root
+// of this project that loads them as side modules, or, where no directory with modules is given, has them built in. The programs that drive the tests are Debian's, run in the root
 // directory that wasm/root.sh makes.
 //
 // It exits with 0 only if all tests of all extensions pass.
@@ -39,7 +39,7 @@ func main() {
 	root := flag.String("root", "", "Debian root directory with postgresql-18 and postgresql-server-dev-18")
 	keep := flag.String("keep", "", "directory that receives the results and diffs of a failed run")
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: checkmodules -root DIR [-keep DIR] NAME=SOURCE=MODULES...")
+		fmt.Fprintln(os.Stderr, "usage: checkmodules -root DIR [-keep DIR] NAME=SOURCE=[MODULES]...")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -80,10 +80,13 @@ func run(name, source, modules, root, keep string) (err error) {
 		return err
 	}
 	defer log.Close()
-	need := needs[name]
+	need, how, dirs := needs[name], "built in", []string(nil)
+	if modules != "" {
+		how, dirs = "as a side module", []string{modules}
+	}
 	server, err := embeddedpg.Start(context.Background(), embeddedpg.Config{
 		SocketDir: filepath.Join(check, "s"), Password: "secret", Settings: need.settings,
-		ExtensionDirs: []string{modules}, Log: slog.NewTextHandler(log, nil),
+		ExtensionDirs: dirs, Log: slog.NewTextHandler(log, nil),
 	})
 	if err != nil {
 		return err
@@ -101,7 +104,7 @@ func run(name, source, modules, root, keep string) (err error) {
 	runErr := cmd.Run()
 	passed := allPassed.FindStringSubmatch(out.String())
 	if runErr == nil && passed != nil {
-		fmt.Printf("%s as a side module: all %s passed in %.1f s\n", name, passed[1], time.Since(begin).Seconds())
+		fmt.Printf("%s %s: all %s passed in %.1f s\n", name, how, passed[1], time.Since(begin).Seconds())
 		return nil
 	}
 	if keep != "" {
