@@ -220,7 +220,7 @@ func (s *Server) door(ctx context.Context) (backup.Target, func(), error) {
 	}
 	f.Serve(func(c kernel.Conn) error {
 		c.Peer = kernel.InProcess()
-		return s.pm.Push(c)
+		return s.push(c)
 	})
 	t := backup.Target{Host: dir.Path(), Port: defaultPort, User: s.cfg.Superuser, CacheDir: s.cfg.CacheDir}
 	return t, func() { f.Close(); dir.Remove() }, nil

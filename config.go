@@ -98,6 +98,12 @@ type Config struct {
 	// compiled; never twice at once, and not after Start has returned. It must not block. Default: none.
 	Progress func(Progress)
 
+	// ChildProcess runs the server in a process of its own, made of this program: then neither takes processor time
+	// or memory from the other's Go runtime, a crash of one is not the other's, and the server shuts down when
+	// this program ends, however it does. Connections by Dial are sockets then. The program must call ChildMain
+	// first. Default: in this process.
+	ChildProcess bool
+
 	// ShutdownTimeout is how long Close waits for the last checkpoint, before it stops the server as a
 	// crash would. Default 60 s.
 	ShutdownTimeout time.Duration

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 
 	"nself.org/embeddedpg/internal/cluster"
 	"nself.org/embeddedpg/internal/engine"
 	"nself.org/embeddedpg/internal/front"
+	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/tempdir"
 )
 
@@ -19,6 +21,7 @@ type Server struct {
 	cluster *cluster.Cluster
 	front   *front.Front
 	pm      *cluster.Postmaster
+	child   *childProcess // nil: the server is in this process, by the fields above and temp
 	temp    []*tempdir.Dir
 
 	watch sync.WaitGroup // the goroutine that follows the server's end
@@ -46,14 +49,38 @@ func (s *Server) Dial(ctx context.Context) (net.Conn, error) {
 	if closing {
 		return nil, ErrClosed
 	}
-	return front.Dial(s.pm.Push)
+	if s.child != nil {
+		return front.DialSocket(s.push)
+	}
+	return front.Dial(s.push)
+}
+
+// push hands a connection to the server.
+func (s *Server) push(c kernel.Conn) error {
+	if s.child != nil {
+		return s.child.push(c)
+	}
+	return s.pm.Push(c)
 }
 
 // Addr returns the TCP address that the server listens on; nil without Config.Listen.
-func (s *Server) Addr() net.Addr { return s.front.Addr() }
+func (s *Server) Addr() net.Addr {
+	if s.child == nil {
+		return s.front.Addr()
+	}
+	if addr, err := netip.ParseAddrPort(s.child.ready.Addr); err == nil {
+		return net.TCPAddrFromAddrPort(addr)
+	}
+	return nil
+}
 
 // DataDir returns the absolute path of the data directory.
-func (s *Server) DataDir() string { return s.cluster.Dir() }
+func (s *Server) DataDir() string {
+	if s.child != nil {
+		return s.child.ready.DataDir
+	}
+	return s.cluster.Dir()
+}
 
 // SocketDir returns the absolute path of the Unix socket's directory: libpq's "host".
 func (s *Server) SocketDir() string { return s.cfg.SocketDir }
@@ -61,18 +88,32 @@ func (s *Server) SocketDir() string { return s.cfg.SocketDir }
 // Wait blocks until the server has ended. It returns nil after Close, else why the server ended by
 // itself. Close is needed in both cases.
 func (s *Server) Wait() error {
-	<-s.pm.Done()
-	s.watch.Wait() // nobody can connect any more
+	ended := (*Server).waitHere
+	if s.child != nil {
+		ended = (*Server).waitChild
+	}
+	err := ended(s)
 	s.mu.Lock()
 	closing := s.mu.closing
 	s.mu.Unlock()
 	if closing {
 		return nil
 	}
-	if err := s.pm.Err(); err != nil {
+	if err != nil {
 		return err
 	}
 	return errors.New("embeddedpg: the server was shut down from inside")
+}
+
+func (s *Server) waitHere() error {
+	<-s.pm.Done()
+	s.watch.Wait() // nobody can connect any more
+	return s.pm.Err()
+}
+
+func (s *Server) waitChild() error {
+	<-s.child.done
+	return s.child.err
 }
 
 // Close shuts the server down: no new connections, the present ones are ended, a checkpoint is written.
@@ -91,6 +132,9 @@ func (s *Server) Close() error {
 }
 
 func (s *Server) close() error {
+	if s.child != nil {
+		return s.child.close(s.cfg.ShutdownTimeout)
+	}
 	var errs []error
 	if s.front != nil {
 		errs = append(errs, s.front.Close())

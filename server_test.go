@@ -120,6 +120,10 @@ var template struct {
 const templatePassword = "template password"
 
 func TestMain(m *testing.M) {
+	embeddedpg.ChildMain()
+	if os.Getenv(parentMarker) != "" {
+		parentMain()
+	}
 	code := m.Run()
 	if shared.server != nil {
 		shared.server.Close()

@@ -36,7 +36,7 @@ func (s *Server) Snapshot(ctx context.Context, dir string) error {
 		return fmt.Errorf("make a snapshot: %w", err)
 	}
 	defer conn.Close() // of a session that has not stopped it yet, this ends the backup
-	return target.Snapshot(ctx, s.cluster.Dir(), &onlineBackup{conn: conn}, s.cfg.volatile())
+	return target.Snapshot(ctx, s.DataDir(), &onlineBackup{conn: conn}, s.cfg.volatile())
 }
 
 // query opens a session of the superuser, in a database that is there. A session in template1 would keep others from

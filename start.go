@@ -35,6 +35,12 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if s.cfg.ChildProcess {
+		if s.child, err = startChild(ctx, s.cfg); err == nil {
+			s.cfg.SocketDir, s.cfg.Password = s.child.ready.SocketDir, s.child.ready.Password
+		}
+		return err
+	}
 	var override *engine.ServerModule
 	if s.cfg.ServerModule != "" {
 		if override, err = engine.ReadServerModule(s.cfg.ServerModule); err != nil {

@@ -14,7 +14,7 @@ import (
 // system has no ring it is a pair of sockets.
 func Dial(push Push) (net.Conn, error) {
 	if !ring.Available {
-		return dialSocket(push)
+		return DialSocket(push)
 	}
 	conn, guest, err := ring.New()
 	if err != nil {
@@ -27,7 +27,8 @@ func Dial(push Push) (net.Conn, error) {
 	return conn, nil
 }
 
-func dialSocket(push Push) (net.Conn, error) {
+// DialSocket is Dial by a pair of sockets: Conn.FD is one that another process can have.
+func DialSocket(push Push) (net.Conn, error) {
 	pair, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("make a socket pair: %w", err)

@@ -1,6 +1,7 @@
 // Command latency measures the round trip of a prepared SELECT through pgx: to a server in this program by Dial
-// and by its Unix socket, and to native PostgreSQL 18 by its Unix socket, in turn. With -burn it does so while
-// goroutines of this program keep the processors busy.
+// and by its Unix socket, to one in a child process by Dial, and to native PostgreSQL 18 by its Unix socket, in turn.
+// With -burn it does so while goroutines of this program keep the processors busy. With -gc it measures instead how
+// long garbage collections stop this program while it, or a native server, is queried.
 package main
 
 import (
@@ -22,18 +23,20 @@ import (
 )
 
 func main() {
+	embeddedpg.ChildMain()
 	root := flag.String("root", "", "Debian root directory with postgresql-18; `tests/suites.sh latency` sets it")
 	span := flag.Duration("time", time.Second, "duration of one turn")
 	rounds := flag.Int("rounds", 5, "turns of each kind; the medians are printed")
 	sql := flag.String("sql", "SELECT $1::int4", "the statement, of one int4 parameter")
 	burn := flag.Int("burn", 0, "goroutines that compute for ever, beside the one that queries")
 	pause := flag.Duration("pause", 0, "pause between two queries")
+	gc := flag.Bool("gc", false, "measure pauses of the garbage collector")
 	flag.Parse()
 	if *root == "" {
 		fmt.Fprintln(os.Stderr, "latency: -root is required; tests/suites.sh sets it")
 		os.Exit(2)
 	}
-	if err := run(*root, *span, *rounds, *sql, *burn, *pause); err != nil {
+	if err := run(*root, *span, *rounds, *sql, *burn, *pause, *gc); err != nil {
 		fmt.Fprintln(os.Stderr, "latency:", err)
 		os.Exit(1)
 	}
@@ -42,11 +45,24 @@ func main() {
 // way is one way to a server.
 type way struct {
 	name string
+	url  string
+	dial func(context.Context) (net.Conn, error) // nil: by the URL
 	conn *pgx.Conn
 	p    [3][]float64 // us: medians, 99th percentiles, greatest
 }
 
-func run(root string, span time.Duration, rounds int, sql string, burn int, pause time.Duration) error {
+func (w *way) connect(ctx context.Context) (*pgx.Conn, error) {
+	cfg, err := pgx.ParseConfig(w.url)
+	if err != nil {
+		return nil, err
+	}
+	if w.dial != nil {
+		cfg.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return w.dial(ctx) }
+	}
+	return pgx.ConnectConfig(ctx, cfg)
+}
+
+func run(root string, span time.Duration, rounds int, sql string, burn int, pause time.Duration, gc bool) error {
 	work, err := os.MkdirTemp(filepath.Join(root, "tmp"), "latency-")
 	if err != nil {
 		return err
@@ -61,26 +77,31 @@ func run(root string, span time.Duration, rounds int, sql string, burn int, paus
 		return err
 	}
 	defer server.Close()
+	child, err := embeddedpg.Start(ctx, embeddedpg.Config{Settings: rivals.Settings, ChildProcess: true})
+	if err != nil {
+		return err
+	}
+	defer child.Close()
 	native, err := rivals.Native(ctx, rivals.Place{Root: root, Work: work})
 	if err != nil {
 		return err
 	}
 	defer native.Stop()
 
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return server.Dial(ctx) }
-	ways := []*way{{name: "ours, Dial"}, {name: "ours, Unix socket"}, {name: "native, Unix socket"}}
-	for i, url := range []string{server.ConnString(""), server.ConnString(""), native.ConnString()} {
-		cfg, err := pgx.ParseConfig(url)
-		if err != nil {
+	ways := []*way{
+		{name: "ours, Dial", url: server.ConnString(""), dial: server.Dial},
+		{name: "ours, Unix socket", url: server.ConnString("")},
+		{name: "ours, child process", url: child.ConnString(""), dial: child.Dial},
+		{name: "native, Unix socket", url: native.ConnString()},
+	}
+	for _, w := range ways {
+		if w.conn, err = w.connect(ctx); err != nil {
 			return err
 		}
-		if i == 0 {
-			cfg.DialFunc = dial
-		}
-		if ways[i].conn, err = pgx.ConnectConfig(ctx, cfg); err != nil {
-			return err
-		}
-		defer ways[i].conn.Close(ctx)
+		defer w.conn.Close(ctx)
+	}
+	if gc {
+		return pauses(ctx, ways, span, rounds)
 	}
 	for range burn {
 		go func() {
@@ -97,7 +118,7 @@ func run(root string, span time.Duration, rounds int, sql string, burn int, paus
 		}
 	}
 	fmt.Printf("%-22s %10s %10s %10s %14s\n", "", "p50 us", "p99 us", "max us", "p50 to native")
-	base := median(ways[2].p[0])
+	base := median(ways[len(ways)-1].p[0])
 	for _, w := range ways {
 		fmt.Printf("%-22s %10.1f %10.1f %10.1f %14.2f\n", w.name, median(w.p[0]), median(w.p[1]), median(w.p[2]), median(w.p[0])/base)
 	}
