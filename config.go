@@ -77,7 +77,8 @@ type Config struct {
 
 	// ArchiveDir is a directory that gets a copy of each finished segment (16 MB) of the write-ahead log, by PostgreSQL's
 	// basic_archive. With a base backup it is what RestoreBase needs to go back to a moment. It is made, with mode
-	// 0700, if it does not exist. Clusters must not share one. Default: nothing is archived.
+	// 0700, if it does not exist. Clusters must not share one, and every SQL superuser can read and write its files.
+	// Default: nothing is archived.
 	ArchiveDir string
 
 	// Log receives the server's log, one record a message, with the attributes pid, sqlstate, backend,

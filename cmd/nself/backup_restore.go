@@ -163,18 +163,17 @@ func (r *restoring) base(ctx context.Context) error {
 			return err
 		}
 	}
-	again, listen := false, ""
+	again, was := false, supervisor.State{}
 	if o.DataDir == "" {
 		paths, err := supervisor.NewPaths(r.Runtime, true)
 		if err != nil {
 			return err
 		}
 		o.DataDir = paths.Data()
-		state, err := supervisor.Find(ctx, paths)
-		if err != nil {
+		if was, err = supervisor.Find(ctx, paths); err != nil {
 			return err
 		}
-		again, listen = state.Phase == supervisor.Ready, state.Listen
+		again = was.Phase == supervisor.Ready
 		if notEmpty(o.DataDir) {
 			if err := confirm(r.cmd, r.yes, fmt.Sprintf("all databases of the project will be replaced by %s%s (the old data directory is kept)", r.found.ID, at(r.toTime))); err != nil {
 				return err
@@ -203,7 +202,7 @@ func (r *restoring) base(ctx context.Context) error {
 	}
 	if again { // also the old one, if it was not replaced
 		options, oerr := r.options()
-		options.Listen = listen
+		options.Shared, options.Listen = was.Shared, was.Listen // as its clients know it
 		if oerr == nil {
 			_, _, oerr = startBackground(context.WithoutCancel(ctx), options, maxTimeout*time.Second, r.out, r.err)
 		}
