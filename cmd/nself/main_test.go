@@ -307,6 +307,12 @@ func TestConfiguration(t *testing.T) {
 func TestForeground(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
+	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(p.dir, "notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer notify.Close()
+	p.env = append(p.env, "NOTIFY_SOCKET="+filepath.Join(p.dir, "notify"))
 	cmd := p.command("start", "--embedded-pg", "--only", "postgres", "--foreground")
 	var out bytes.Buffer
 	cmd.Stdout = &out
@@ -322,6 +328,11 @@ func TestForeground(t *testing.T) {
 	}
 	if got := p.query("SELECT 5"); got != "5" {
 		t.Error(got)
+	}
+	word := make([]byte, 100)
+	notify.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if n, err := notify.Read(word); err != nil || string(word[:n]) != "READY=1" {
+		t.Errorf("systemd is told %q, %v", word[:n], err)
 	}
 	cmd.Process.Signal(syscall.SIGTERM)
 	if err := cmd.Wait(); err != nil {
