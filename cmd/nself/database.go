@@ -56,11 +56,6 @@ func running(ctx context.Context, paths supervisor.Paths) (supervisor.State, err
 	return s, err
 }
 
-// connection is libpq's environment for the database.
-func connection(s supervisor.State, password string) map[string]string {
-	return embedded(s, password).environment()
-}
-
 // environment is libpq's. An empty value takes a variable away.
 func (d database) environment() map[string]string {
 	return map[string]string{
