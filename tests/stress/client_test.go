@@ -216,8 +216,9 @@ func (s *session) mistake(ctx context.Context) error {
 	return nil
 }
 
+// cursor begins with what a cancelled one before it may have left.
 func (s *session) cursor(ctx context.Context) error {
-	return s.all(ctx, "BEGIN", "DECLARE c SCROLL CURSOR WITH HOLD FOR SELECT * FROM accounts ORDER BY filler, id LIMIT 2000", "FETCH 50 FROM c",
+	return s.all(ctx, "CLOSE ALL", "BEGIN", "DECLARE c SCROLL CURSOR WITH HOLD FOR SELECT * FROM accounts ORDER BY filler, id LIMIT 2000", "FETCH 50 FROM c",
 		"COMMIT", "MOVE LAST FROM c", "FETCH BACKWARD 10 FROM c", "CLOSE c")
 }
 
