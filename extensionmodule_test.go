@@ -10,24 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/internal/kernel"
 )
-
-// loads skips the test if the server's image cannot load side modules.
-func loads(t *testing.T, c *pgx.Conn) {
-	t.Helper()
-	_, err := c.Exec(testContext(t), "LOAD 'sample'")
-	if err != nil && strings.Contains(err.Error(), "exports no table") {
-		t.Skip("the image in internal/image is from before postgres.wasm exported its symbols; wasm/build.sh makes one that does")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // extensionDir returns a copy of the sample extension, to be changed.
 func extensionDir(t *testing.T) string {
@@ -42,7 +29,6 @@ func extensionDir(t *testing.T) string {
 func TestExtensionModule(t *testing.T) {
 	s := start(t, embeddedpg.Config{ExtensionDirs: []string{t.TempDir(), "testdata/extension"}})
 	c := connect(t, s)
-	loads(t, c)
 	if n := one[int](t, c, "SELECT count(*) FROM pg_available_extensions WHERE name IN ('sample', 'hstore')"); n != 2 {
 		t.Errorf("%d of the extensions sample and hstore can be created", n)
 	}
@@ -85,8 +71,6 @@ func TestExtensionModule(t *testing.T) {
 
 // TestExtensionPreloaded: the postmaster loads it at its start, and each process again.
 func TestExtensionPreloaded(t *testing.T) {
-	probe := start(t, embeddedpg.Config{ExtensionDirs: []string{"testdata/extension"}})
-	loads(t, connect(t, probe))
 	s := start(t, embeddedpg.Config{
 		ExtensionDirs: []string{"testdata/extension"},
 		Settings:      map[string]string{"shared_preload_libraries": "sample", "sample.greeting": "from the settings"},
@@ -100,7 +84,6 @@ func TestExtensionPreloaded(t *testing.T) {
 func TestExtensionInterrupted(t *testing.T) {
 	s := start(t, embeddedpg.Config{ExtensionDirs: []string{"testdata/extension"}})
 	c := connect(t, s)
-	loads(t, c)
 	exec(t, c, "CREATE EXTENSION sample")
 	exec(t, c, "SET statement_timeout = '50ms'")
 	_, err := c.Exec(testContext(t), "SELECT sample_spin(true)")
@@ -155,7 +138,6 @@ func TestExtensionRefused(t *testing.T) {
 		Mounts:        []embeddedpg.Mount{{Host: mounted, Guest: "/mnt/files"}},
 	})
 	c := connect(t, s)
-	loads(t, c)
 	says := func(sql, want string) {
 		t.Helper()
 		_, err := c.Exec(testContext(t), sql)

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs the suites that need native PostgreSQL 18 from Debian beside our server: postgres, native, backup, bench, latency,
-# benchmarks or all (the first three). Needs root, and the network the first time; what it fetches stays in the cache folder.
+# Runs the suites that need native PostgreSQL 18 from Debian beside our server: postgres, native, backup, modules, bench,
+# latency, benchmarks or all (the first three). Needs root, and the network the first time; what it fetches stays in the cache folder.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/wasm/lib.sh"
@@ -44,7 +44,7 @@ benchmarks() {
 	go run ./tests/benchpage -root "$root" -npm "$npm" "$@"
 }
 
-suite=${1:?usage: suites.sh postgres|native|backup|bench|latency|benchmarks|all}
+suite=${1:?usage: suites.sh postgres|native|backup|modules|bench|latency|benchmarks|all}
 shift
 case $suite in
 postgres) postgres "$@" ;;
