@@ -171,8 +171,11 @@ func TestDialEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	boss, victim := dial(t, s), dial(t, s)
+	waiting := make(chan error)
+	go func() { _, err := victim.Exec(ctx, "SELECT pg_sleep(60)"); waiting <- err }()
+	time.Sleep(20 * time.Millisecond)
 	exec(t, boss, "SELECT pg_terminate_backend($1)", victim.PgConn().PID())
-	_, err := victim.Exec(ctx, "SELECT 1")
+	err := <-waiting
 	var sqlError *pgconn.PgError
 	if !errors.As(err, &sqlError) || sqlError.Code != "57P01" {
 		t.Errorf("terminated session: %v", err)
