@@ -157,8 +157,11 @@ func (c *Conn) message() (kind byte, body []byte, err error) {
 	if n < 4 || n > maxMessage {
 		return 0, nil, fmt.Errorf("the server sent a message of %d bytes", n)
 	}
-	body = make([]byte, n-4)
-	_, err = io.ReadFull(c.r, body)
+	// As long as what comes, not as what was announced.
+	body, err = io.ReadAll(io.LimitReader(c.r, int64(n-4)))
+	if err == nil && len(body) < int(n-4) {
+		err = io.ErrUnexpectedEOF
+	}
 	return head[0], body, err
 }
 
