@@ -1,6 +1,7 @@
 package pgtest_test
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,8 +49,11 @@ func TestFailLeak(t *testing.T) {
 	if _, err := conn.Read(buf); err != nil {
 		t.Fatal(err)
 	}
+	leaked = conn // the garbage collector would close it
 	time.Sleep(100 * time.Millisecond)
 }
+
+var leaked net.Conn
 
 func TestLeakIsTold(t *testing.T) {
 	out, passed := rerun(t, "TestFailLeak")

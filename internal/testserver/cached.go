@@ -17,65 +17,66 @@ import (
 	"nself.org/embeddedpg/internal/tempdir"
 )
 
-// cachedCluster returns a stopped cluster to copy, and its superuser's password. It is made once per user and version,
-// which takes a second or two, and kept where compiled code is. Both are "" if there is no such place.
-func cachedCluster(ctx context.Context) (data, password string, err error) {
+// cachedCluster returns a cluster to copy. It is made once per user and version, which takes a second or two, and kept
+// where compiled code is; without such a place it is made each time.
+func cachedCluster(ctx context.Context) (*pack, error) {
 	cache := engine.DefaultCacheDir()
 	if cache == "" {
-		return "", rand.Text(), nil
+		temp, err := tempdir.Make("", "cluster.new-")
+		if err != nil {
+			return nil, err
+		}
+		defer temp.Remove()
+		name := filepath.Join(temp.Path(), "pack")
+		if err := makePack(ctx, temp.Path(), name); err != nil {
+			return nil, err
+		}
+		return openPack(name)
 	}
-	dir := filepath.Join(cache, "cluster-"+hash(modules.PostgresSHA256+modules.ToolsSHA256))
-	data = filepath.Join(dir, DataName)
-	read := func() error {
-		b, err := os.ReadFile(filepath.Join(dir, PasswordName))
-		password = string(b)
-		return err
-	}
-	if err := read(); !errors.Is(err, fs.ErrNotExist) {
-		return data, password, err
+	name := filepath.Join(cache, "cluster-"+hash(modules.PostgresSHA256+modules.ToolsSHA256)+".pack")
+	if p, err := openPack(name); !errors.Is(err, fs.ErrNotExist) {
+		return p, err
 	}
 	if err := os.MkdirAll(cache, 0o700); err != nil {
-		return "", "", err
+		return nil, err
 	}
-	lock, err := os.OpenFile(dir+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := os.OpenFile(name+".lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return "", "", err
+		return nil, err
 	}
 	defer lock.Close()
 	if err := wait(lock); err != nil {
-		return "", "", err
+		return nil, err
 	}
-	if err := read(); !errors.Is(err, fs.ErrNotExist) { // another process made it meanwhile
-		return data, password, err
+	if p, err := openPack(name); !errors.Is(err, fs.ErrNotExist) { // another process made it meanwhile
+		return p, err
 	}
-	password = rand.Text()
-	return data, password, makeCluster(ctx, cache, dir, password)
-}
-
-// makeCluster makes a cluster beside dir, which it then becomes.
-func makeCluster(ctx context.Context, cache, dir, password string) error {
 	temp, err := tempdir.Make(cache, "cluster.new-")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer temp.Remove()
-	fresh := filepath.Join(temp.Path(), "cluster")
-	server, err := embeddedpg.Start(ctx, embeddedpg.Config{DataDir: filepath.Join(fresh, DataName), Superuser: user, Password: password})
+	fresh := filepath.Join(temp.Path(), "pack")
+	if err := makePack(ctx, temp.Path(), fresh); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(fresh, name); err != nil {
+		return nil, err
+	}
+	return openPack(name)
+}
+
+// makePack makes a cluster in the directory dir, and packs it into the file name.
+func makePack(ctx context.Context, dir, name string) error {
+	data, password := filepath.Join(dir, DataName), rand.Text()
+	server, err := embeddedpg.Start(ctx, embeddedpg.Config{DataDir: data, Superuser: user, Password: password, Settings: map[string]string{"fsync": "off"}})
 	if err != nil {
 		return err
 	}
 	if err := server.Close(); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(fresh, PasswordName), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(password)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(fresh, dir)
+	return writePack(name, data, password)
 }
 
 // wait takes the lock of an open file when it is free.

@@ -49,18 +49,22 @@ const (
 // sessionsKept bounds the sessions that are kept open for the next call.
 const sessionsKept = 4
 
-func newHub(ctx context.Context, server *embeddedpg.Server, files bool) (*hub, error) {
-	h := &hub{server: server, files: files, ctx: ctx, idle: make(chan *sqlwire.Conn, sessionsKept)}
-	h.mu.templates = map[string]*template{}
+// newHub returns the hub of a server on which nobody has been yet. blank is what template1 consists of; without it
+// databases are made by CREATE DATABASE.
+func newHub(ctx context.Context, server *embeddedpg.Server, blank *image) *hub {
+	h := &hub{server: server, files: blank != nil, ctx: ctx, idle: make(chan *sqlwire.Conn, sessionsKept)}
+	t := &template{name: Blank, image: blank, size: blankSize, made: true}
+	h.mu.templates = map[string]*template{Blank: t}
 	h.mu.databases = map[string]*template{}
-	// A cluster's own template1, from which templates are cloned in turn.
-	blank := &template{name: Blank}
-	if err := h.seal(ctx, blank); err != nil {
-		return nil, err
-	}
-	h.mu.templates[Blank] = blank
-	return h, nil
+	return h
 }
+
+// template1Dir is the directory of template1, whose OID is fixed (Template1DbOid, pg_database.dat), and blankSize about
+// what it takes: bytes.
+const (
+	template1Dir = "base/1"
+	blankSize    = 8 << 20
+)
 
 // Blank is the key and the name of the template without migrations.
 const Blank = "template1"

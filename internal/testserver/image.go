@@ -20,6 +20,12 @@ type image struct {
 type imageFile struct {
 	name string
 	data []byte
+	size int64 // bytes: zeros follow the data
+}
+
+func (im *image) add(f imageFile) {
+	im.files = append(im.files, f)
+	im.size += f.size
 }
 
 // maxImage is how large a template may be for its contents to be held in memory: bytes.
@@ -41,14 +47,14 @@ func readImage(dir string) (*image, error) {
 		if err != nil {
 			return nil, err
 		}
-		if im.size += st.Size(); im.size > maxImage {
+		if im.size+st.Size() > maxImage {
 			return nil, errTooLarge
 		}
 		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
 		if err != nil {
 			return nil, err
 		}
-		im.files = append(im.files, imageFile{e.Name(), data})
+		im.add(imageFile{e.Name(), data, int64(len(data))})
 	}
 	return im, nil
 }
@@ -61,6 +67,15 @@ func (im *image) write(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
+	if err := im.writeInto(dir); err != nil {
+		os.RemoveAll(dir)
+		return err
+	}
+	return nil
+}
+
+// writeInto writes the files below the directory dir, whose subdirectories are there.
+func (im *image) writeInto(dir string) error {
 	top, err := os.Open(dir)
 	if err != nil {
 		return err
@@ -88,11 +103,7 @@ func (im *image) write(dir string) error {
 	}
 	wg.Wait()
 	close(errs)
-	if err := <-errs; err != nil {
-		os.RemoveAll(dir)
-		return err
-	}
-	return nil
+	return <-errs
 }
 
 // write makes the file below an open directory. It calls the system directly: an os.File costs as much as the call.
@@ -111,6 +122,12 @@ func (f *imageFile) write(dir int) error {
 			return err
 		}
 		rest = rest[n:]
+	}
+	if int64(len(f.data)) < f.size {
+		if err := unix.Ftruncate(fd, f.size); err != nil {
+			unix.Close(fd)
+			return err
+		}
 	}
 	return unix.Close(fd)
 }

@@ -22,6 +22,7 @@ import (
 
 // Server is a server for tests. Its methods are safe for concurrent use.
 type Server struct {
+	cluster *pack
 	pg      *embeddedpg.Server
 	hub     *hub
 	dir     *tempdir.Dir
@@ -70,12 +71,14 @@ var defaults = map[string]string{
 
 // Start starts a server with the settings on top of the defaults. Its files go with the process.
 func Start(ctx context.Context, settings map[string]string) (s *Server, err error) {
-	from, password, err := cachedCluster(ctx)
+	cluster, err := cachedCluster(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s = &Server{}
+	password := cluster.password
+	s = &Server{cluster: cluster}
 	if s.dir, err = tempdir.Make(parent(), dirPrefix); err != nil {
+		cluster.close()
 		return nil, err
 	}
 	s.dir.RemoveAtExit()
@@ -84,6 +87,10 @@ func Start(ctx context.Context, settings map[string]string) (s *Server, err erro
 			s.Close()
 		}
 	}()
+	data := filepath.Join(s.dir.Path(), DataName)
+	if err := cluster.write(data); err != nil {
+		return nil, err
+	}
 	if err := os.WriteFile(filepath.Join(s.dir.Path(), PasswordName), []byte(password), 0o600); err != nil {
 		return nil, err
 	}
@@ -93,7 +100,7 @@ func Start(ctx context.Context, settings map[string]string) (s *Server, err erro
 	all := maps.Clone(defaults)
 	maps.Copy(all, settings)
 	cfg := embeddedpg.Config{
-		DataDir: filepath.Join(s.dir.Path(), DataName), From: from, Password: password, Port: port,
+		DataDir: data, Password: password, Port: port,
 		Settings: all, Log: slog.NewTextHandler(s.log, nil),
 	}
 	if front.CheckSocketDir(s.dir.Path(), port) == nil {
@@ -106,8 +113,12 @@ func Start(ctx context.Context, settings map[string]string) (s *Server, err erro
 	life, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	// Autovacuum would write to templates.
-	s.hub, err = newHub(life, s.pg, all["autovacuum"] == defaults["autovacuum"])
-	return s, err
+	var blank *image
+	if all["autovacuum"] == defaults["autovacuum"] {
+		blank = cluster.below(template1Dir)
+	}
+	s.hub = newHub(life, s.pg, blank)
+	return s, nil
 }
 
 // ServeConn serves a client until conn ends.
@@ -142,6 +153,7 @@ func (s *Server) Close() error {
 	if s.log != nil {
 		errs = append(errs, s.log.Close())
 	}
+	s.cluster.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.kept {
