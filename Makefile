@@ -3,6 +3,7 @@
 # make test-short      the tests that need neither root, network nor native PostgreSQL: about a minute
 # make check-postgres  PostgreSQL's own regression and isolation suites against our server
 # make check-modules   extensions as loadable modules: built, and their own tests
+# make check-extensions  every extension created, and its own tests; writes docs/extensions.md
 # make check-native    data directories moved between our server and native PostgreSQL 18
 # make check-backup    backups of every kind, moved between our server and native PostgreSQL 18, under load and under kills
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
@@ -30,7 +31,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PORTABLE := ./...
 PORTABLE_WINDOWS := $(addprefix ./internal/,vfs image fault sqlwire powercut project certs docker compose migrate)
 
-.PHONY: try examples test test-short lint check-postgres check-modules check-native check-backup bench benchmarks crash crash-harness stress fuzz arm64 wasm clean
+.PHONY: try examples test test-short lint check-postgres check-extensions check-modules check-native check-backup bench benchmarks crash crash-harness stress fuzz arm64 wasm clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') internal/image/postgres.wasm
 	go build -o nself ./cmd/nself
@@ -66,6 +67,9 @@ check-postgres:
 
 check-modules:
 	tests/suites.sh modules
+
+check-extensions:
+	tests/suites.sh extensions -write docs/extensions.md
 
 check-native:
 	tests/suites.sh native

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs the suites that need native PostgreSQL 18 from Debian beside our server: postgres, native, backup, modules, bench,
-# latency, benchmarks or all (the first three). Needs root, and the network the first time; what it fetches stays in the cache folder.
+# Runs the suites that need native PostgreSQL 18 from Debian beside our server: postgres, extensions, native, backup, modules, bench,
+# latency, benchmarks or all (the first four). Needs root, and the network the first time; what it fetches stays in the cache folder.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/wasm/lib.sh"
@@ -21,6 +21,19 @@ postgres() {
 		touch "$tree/.complete"
 	fi
 	go run ./tests/checkpostgres -root "$root" -source "$tree" -keep tests/out "$@"
+}
+
+extensions() {
+	"$wasm/fetch.sh"
+	tree=$cache/suites/extensions-$(sha256sum "$(source_file postgres)" "$(source_file pgvector)" | sha256sum | cut -c 1-16)
+	if [ ! -e "$tree/.complete" ]; then
+		rm -rf "$tree"
+		mkdir -p "$tree/contrib/pgvector"
+		tar -C "$tree" --strip-components=1 --wildcards -xf "$(source_file postgres)" '*/contrib' '*/src/pl/plpgsql/src'
+		tar -C "$tree/contrib/pgvector" --strip-components=1 -xf "$(source_file pgvector)"
+		touch "$tree/.complete"
+	fi
+	go run ./tests/checkextensions -root "$root" -source "$tree" -keep tests/out "$@"
 }
 
 native() {
@@ -44,16 +57,17 @@ benchmarks() {
 	go run ./tests/benchpage -root "$root" -npm "$npm" "$@"
 }
 
-suite=${1:?usage: suites.sh postgres|native|backup|modules|bench|latency|benchmarks|all}
+suite=${1:?usage: suites.sh postgres|extensions|native|backup|modules|bench|latency|benchmarks|all}
 shift
 case $suite in
 postgres) postgres "$@" ;;
+extensions) extensions "$@" ;;
 native) native ;;
 modules) tests/modules.sh ;;
 backup) backup "$@" ;;
 bench) go run ./tests/benchpostgres -root "$root" "$@" ;;
 benchmarks) benchmarks "$@" ;;
 latency) go run ./tests/latency -root "$root" "$@" ;;
-all) native && backup && postgres ;;
+all) native && backup && postgres && extensions ;;
 *) die "no suite $suite" ;;
 esac

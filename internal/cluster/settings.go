@@ -27,7 +27,6 @@ var owned = map[string]string{
 	"logging_collector":          "use Config.Log",
 	"port":                       "use Config.Port",
 	"shared_memory_type":         "it is fixed",
-	"ssl":                        "it is fixed",
 	"unix_socket_directories":    "use Config.SocketDir",
 	"unix_socket_group":          "use Config.SocketMode",
 	"unix_socket_permissions":    "use Config.SocketMode",
@@ -80,7 +79,6 @@ func postmasterArgs(port int, configFile string, settings map[string]string) []s
 	set("logging_collector", "off")
 	set("port", strconv.Itoa(port))
 	set("shared_memory_type", "sysv")
-	set("ssl", "off")
 	set("unix_socket_directories", guestRun)
 	set("unix_socket_group", "")
 	set("unix_socket_permissions", "0777") // of the guest's own socket, which no host process sees

@@ -50,6 +50,7 @@ var calls = [...]call{
 	SYS_exit_group:             (*Process).exitGroup,
 	SYS_futex_time64:           (*Process).futex,
 	SYS_ppoll_time64:           (*Process).ppoll,
+	SYS_pselect6_time64:        (*Process).pselect,
 	SYS_setitimer:              (*Process).setitimer,
 	SYS_getitimer:              (*Process).getitimer,
 	SYS_clock_gettime64:        (*Process).clockGettime,

@@ -85,6 +85,12 @@ func (p *Process) ppoll(a *[6]int32) int32 {
 	if e != 0 {
 		return -e
 	}
+	return p.pollAll(guest, deadline)
+}
+
+// pollAll waits for one of the guest's pollfds, and sets the results in them.
+func (p *Process) pollAll(guest []byte, deadline time.Time) int32 {
+	n := uint32(len(guest) / sizeofPollfd)
 	fds := make([]unix.PollFd, n)
 	rings := make([]*ring.Guest, n)
 	ready := int32(0)
