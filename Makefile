@@ -4,6 +4,7 @@
 # make check-postgres  PostgreSQL's own regression and isolation suites against our server
 # make check-modules   extensions as loadable modules: built, and their own tests
 # make check-extensions  every extension created, and its own tests; writes docs/extensions.md
+# make check-stack     the whole stack on a Docker engine, or as root on Debian one started for it: 5 minutes
 # make check-native    data directories moved between our server and native PostgreSQL 18
 # make check-backup    backups of every kind, moved between our server and native PostgreSQL 18, under load and under kills
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
@@ -31,7 +32,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PORTABLE := ./...
 PORTABLE_WINDOWS := $(addprefix ./internal/,vfs image fault sqlwire powercut project certs docker compose migrate)
 
-.PHONY: try examples test test-short lint check-postgres check-extensions check-modules check-native check-backup bench benchmarks crash crash-harness stress fuzz arm64 wasm clean
+.PHONY: try examples test test-short lint check-postgres check-extensions check-modules check-native check-stack check-backup bench benchmarks crash crash-harness stress fuzz arm64 wasm clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') internal/image/postgres.wasm
 	go build -o nself ./cmd/nself
@@ -58,6 +59,7 @@ lint:
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
 	go vet ./...
 	go run $(STATICCHECK) ./...
+	cd tests/stack/services && go vet ./...
 	for target in darwin/arm64 darwin/amd64 linux/arm64; do \
 		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go vet $(PORTABLE) || exit 1; done
 	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 go vet $(PORTABLE_WINDOWS)
@@ -70,6 +72,9 @@ check-modules:
 
 check-extensions:
 	tests/suites.sh extensions -write docs/extensions.md
+
+check-stack:
+	tests/stack/run.sh
 
 check-native:
 	tests/suites.sh native

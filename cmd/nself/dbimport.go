@@ -15,32 +15,46 @@ import (
 
 func newDBImport(p *project) *cobra.Command {
 	var from, to string
-	var overwrite, yes bool
+	var fromDocker, toDocker, overwrite, yes bool
 	c := &cobra.Command{
-		Use:   "import --from URL | --to URL",
+		Use:   "import --from URL | --to URL | --from-docker | --to-docker",
 		Short: "Move the data from or to another PostgreSQL server",
 		Long: `Copy a database of another server into the project's, or with --to the project's into another's, by the
 pg_dump and pg_restore that are part of nself. The other server may be of PostgreSQL 9.2 or later; its
-database must be there. Roles are not copied, and what belonged to them belongs to the user who connects.
+database must be there. With --from-docker and --to-docker the other is the project's own database in Docker, which is
+started for it if it does not run, and stopped again. Roles are not copied, and what belonged to them belongs to the user who connects.
 
 The password of the URL is better given by PGPASSWORD or ~/.pgpass: a command line can be seen by others.`,
 		Example: `  PGPASSWORD=... nself db import --from postgresql://postgres@127.0.0.1:5433/app
-  PGPASSWORD=... nself db import --to postgresql://postgres@db.example.org/app`,
+  PGPASSWORD=... nself db import --to postgresql://postgres@db.example.org/app
+  nself start --embedded-pg --only postgres && nself db import --from-docker`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if (from == "") == (to == "") {
-				return &embeddedpg.Error{Op: cmd.CommandPath(), Err: errors.New("say from where, or to where"), Hint: "give either --from URL or --to URL"}
+			ways := 0
+			for _, given := range []bool{from != "", to != "", fromDocker, toDocker} {
+				if given {
+					ways++
+				}
+			}
+			if ways != 1 {
+				return &embeddedpg.Error{Op: cmd.CommandPath(), Err: errors.New("say from where, or to where"), Hint: "give one of --from URL, --to URL, --from-docker and --to-docker"}
 			}
 			db, err := p.reach(cmd.Context())
 			if err != nil {
 				return err
 			}
-			there, err := otherServer(from + to)
-			if err != nil {
+			var there database
+			if fromDocker || toDocker {
+				var done func()
+				if there, done, err = p.inDocker(cmd); err != nil {
+					return err
+				}
+				defer done()
+			} else if there, err = otherServer(from + to); err != nil {
 				return err
 			}
 			source, target := there, db
-			if to != "" {
+			if to != "" || toDocker {
 				source, target = db, there
 			}
 			used, err := target.used(cmd.Context())
@@ -75,6 +89,8 @@ The password of the URL is better given by PGPASSWORD or ~/.pgpass: a command li
 	}
 	c.Flags().StringVar(&from, "from", "", "the URL of the database to copy")
 	c.Flags().StringVar(&to, "to", "", "the URL of the database to copy to")
+	c.Flags().BoolVar(&fromDocker, "from-docker", false, "copy the project's database in Docker")
+	c.Flags().BoolVar(&toDocker, "to-docker", false, "copy to the project's database in Docker")
 	c.Flags().BoolVar(&overwrite, "overwrite", false, "replace a database that has tables")
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return c

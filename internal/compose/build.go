@@ -187,7 +187,7 @@ func (b *builder) compose(hash string) ([]byte, error) {
 	return append([]byte(header+"# Put changes into "+override+". Secrets are in .nself/env, not here.\n"), text...), nil
 }
 
-// secrets are the environment files, and the SQL for a new database in Docker.
+// secrets are the environment files, and what else a database in Docker needs.
 func (b *builder) secrets() ([]output, error) {
 	database := databaseURL(b.db, b.o.Route)
 	jwt, err := jwtSecret(b.p)
@@ -213,10 +213,9 @@ func (b *builder) secrets() ([]output, error) {
 	names := []string{"hasura", "auth"}
 	var outputs []output
 	if !b.p.Embedded {
-		files["postgres"] = map[string]string{"POSTGRES_PASSWORD": b.db.Password}
-		names = append(names, "postgres")
-		sql := "-- Written by nself build, which replaces it.\n" + strings.Join(Bootstrap(), ";\n") + ";\n"
-		outputs = append(outputs, output{"postgres/init/00-nself.sql", 0o644, []byte(sql)})
+		if outputs, err = b.postgresFiles(); err != nil {
+			return nil, err
+		}
 	}
 	for _, name := range names {
 		text, err := project.WriteEnv(files[name])
@@ -226,6 +225,16 @@ func (b *builder) secrets() ([]output, error) {
 		outputs = append(outputs, output{secretsOf(name), 0o600, text})
 	}
 	return outputs, nil
+}
+
+// postgresFiles are the environment file of a database in Docker, and the SQL that its image runs when it is new.
+func (b *builder) postgresFiles() ([]output, error) {
+	text, err := project.WriteEnv(map[string]string{"POSTGRES_PASSWORD": b.db.Password})
+	if err != nil {
+		return nil, err
+	}
+	sql := "-- Written by nself build, which replaces it.\n" + strings.Join(Bootstrap(), ";\n") + ";\n"
+	return []output{{secretsOf("postgres"), 0o600, text}, {"postgres/init/00-nself.sql", 0o644, []byte(sql)}}, nil
 }
 
 // certificates makes those of a local CA, or checks the user's own.
@@ -252,7 +261,7 @@ func domain(p *project.Project) string { return cmp.Or(p.Get("BASE_DOMAIN"), "lo
 // not among them if they are the user's own.
 func Generated(p *project.Project) []string {
 	names := []string{
-		File, "nginx/nginx.conf", secretsOf("hasura"), secretsOf("auth"), secretsOf("postgres"), "postgres/init/00-nself.sql",
+		File, "nginx/nginx.conf", secretsOf("hasura"), secretsOf("auth"), secretsOf("postgres"), "postgres/init/00-nself.sql", databaseFile,
 	}
 	if p.Get("SSL_MODE") == "local" {
 		names = append(names, "ssl/"+certs.AuthorityFile, "ssl/"+certs.CertFile, "ssl/"+certs.KeyFile, ".nself/ca/"+certs.AuthorityFile, ".nself/ca/"+certs.AuthorityKeyFile)

@@ -330,3 +330,44 @@ func TestAddresses(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// TestDatabaseAlone wants the same service as in a whole stack: Docker Compose then takes the same container.
+func TestDatabaseAlone(t *testing.T) {
+	p := newProject(t, "NSELF_EMBEDDED_PG=false")
+	build(t, p, options(t, p, systems[0].engine, "linux", 1000))
+	if err := compose.BuildDatabase(p); err != nil {
+		t.Fatal(err)
+	}
+	service := func(name string) string {
+		o, err := cli.NewProjectOptions([]string{filepath.Join(p.Dir, name)}, cli.WithWorkingDirectory(p.Dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := o.LoadProject(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := json.Marshal(c.Services["postgres"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	if a, b := service(compose.File), service(".nself/docker-postgres.yml"); a != b {
+		t.Errorf("another service:\n%s\n%s", a, b)
+	}
+	args := strings.Join(compose.DatabaseCommand(docker.Engine{Compose: []string{"docker-compose"}}, p, "stop"), " ")
+	if !strings.HasSuffix(args, "--project-name shop --file "+p.Dir+"/.nself/docker-postgres.yml stop") {
+		t.Error(args)
+	}
+	if !slices.Contains(compose.Generated(p), ".nself/docker-postgres.yml") {
+		t.Error("not among Generated")
+	}
+	empty, err := project.Load(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compose.BuildDatabase(empty); err == nil || !strings.Contains(err.Error(), "POSTGRES_PASSWORD is not set") {
+		t.Error(err)
+	}
+}
