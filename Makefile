@@ -1,5 +1,5 @@
 # make try             build nself, start a database, show a query's result, stop it
-# make test            everything that CI checks: about 10 minutes on 2 cores, needs root on Debian
+# make test            everything that CI checks: about 20 minutes on 2 cores, needs root on Debian
 # make test-short      the tests that need neither root, network nor native PostgreSQL: about a minute
 # make check-postgres  PostgreSQL's own regression and isolation suites against our server
 # make check-modules   extensions as loadable modules: built, and their own tests
