@@ -10,5 +10,6 @@ cd "$B/postgresql"
 	--without-icu --without-ldap --without-libxml --without-systemd --disable-nls --disable-largefile \
 	LZ4_CFLAGS=" " LZ4_LIBS=-llz4 ZSTD_CFLAGS=" " ZSTD_LIBS=-lzstd \
 	CC=wasm32-cc AR=llvm-ar-22 RANLIB=llvm-ranlib-22 STRIP=llvm-strip-22 ZIC=/usr/sbin/zic PERL=perl \
-	CFLAGS="-O2 -Wno-format" CPPFLAGS="-DEXEC_BACKEND -DWAIT_USE_POLL -DWAIT_USE_SYNC_SIGNALS" >configure.log 2>&1 ||
+	CFLAGS="-O2 -Wno-format -fno-builtin-memcpy -fno-builtin-memmove -fno-builtin-memset" \
+	CPPFLAGS="-DEXEC_BACKEND -DWAIT_USE_POLL -DWAIT_USE_SYNC_SIGNALS" >configure.log 2>&1 ||
 	{ tail -40 configure.log; exit 1; }
