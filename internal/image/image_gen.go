@@ -7,8 +7,8 @@ const Version = "18.6"
 
 // SHA-256 of the embedded files, as in wasm/wasm.lock.
 const (
-	PostgresSHA256 = "5d63386ddb5884945ad7561643582cc6b146f3c5f47c39bfdbadad087d584e0e"
-	ToolsSHA256    = "ee4b3664001162e36a99cd7152a7911c0c9abdefbdff36f9e06d406cb4a6ff22"
+	PostgresSHA256 = "9a34b45f27246edd3328fde0f9bd50b6e3341438f62d9731be7c2fae7385ad14"
+	ToolsSHA256    = "cb03df0870082173e339ae89c158250979a9ad8b67da7eaf96ccb6df97cb6c01"
 	ShareSHA256    = "868639ca028cd08963bbb824a3306c3ba4e330c70a929aa9868d28d5d503f210"
 )
 
