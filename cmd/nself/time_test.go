@@ -8,7 +8,8 @@ import (
 // Limits of the database's part of nself start.
 const (
 	warmStart = 150 * time.Millisecond // the code is compiled, the database is there
-	coldStart = 6 * time.Second        // nothing is there, on two cores
+	coldStart = 6 * time.Second        // nothing is there, on two cores: the target, missed at present
+	coldWorst = 12 * time.Second       // what is more than the known miss
 )
 
 // TestStartCommandTime measures nself start --embedded-pg --only postgres from the outside, warm and cold. It is one of
@@ -34,7 +35,9 @@ func TestStartCommandTime(t *testing.T) {
 		t.Errorf("warm %s; should be at most %s", warm, warmStart)
 	}
 	t.Run("cold", func(t *testing.T) {
-		if cold > coldStart {
+		if cold > coldWorst {
+			t.Errorf("cold %s; should be at most %s, and was never above %s", cold, coldStart, coldWorst)
+		} else if cold > coldStart {
 			t.Skipf("a known miss, docs/limits.md: cold %s; should be at most %s", cold, coldStart)
 		}
 	})
