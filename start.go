@@ -63,12 +63,13 @@ func (s *Server) start(ctx context.Context) (err error) {
 	empty := s.cluster.Empty()
 	create := empty && s.cfg.From == "" // else it is copied
 	s.engine, err = engine.Load(ctx, engine.Options{
-		CacheDir: s.cfg.CacheDir,
-		Server:   true,
-		Override: override,
-		Tools:    create,
-		Log:      s.cfg.Log,
-		Compile:  func(d time.Duration) { s.cfg.Progress(Progress{StageCompile, d}) },
+		CacheDir:    s.cfg.CacheDir,
+		Server:      true,
+		Override:    override,
+		Tools:       create,
+		Log:         s.cfg.Log,
+		SideModules: len(s.cfg.ExtensionDirs) > 0,
+		Compile:     func(d time.Duration) { s.cfg.Progress(Progress{StageCompile, d}) },
 	})
 	if err != nil {
 		return err

@@ -60,7 +60,7 @@ func (c *Cluster) Run(ctx context.Context, p Programs, o RunOptions) (*Postmaste
 	if err := CheckSettings(o.Settings); err != nil {
 		return nil, err
 	}
-	t, err := newTree(p.Image, c.dir, o)
+	t, err := newTree(p.Image, c.dir, o, guestBackends)
 	if err != nil {
 		return nil, err
 	}

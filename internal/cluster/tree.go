@@ -18,6 +18,10 @@ const (
 	guestHBA    = guestRun + "/pg_hba.conf"
 	guestConf   = guestRun + "/postgresql.conf"
 	guestPw     = guestRun + "/password"
+
+	// guestBackends is where the postmaster leaves each new process its parameters, in a file that lives for a
+	// millisecond.
+	guestBackends = guestData + "/pgsql_tmp"
 )
 
 // Mount makes a directory of the host visible to the server, as a volume does for a container.
@@ -58,17 +62,17 @@ type tree struct {
 }
 
 // newTree assembles the guest's files: the image, the data directory dataDir of the host, private directories in
-// memory, and what a run adds.
-func newTree(image vfs.FS, dataDir string, o RunOptions) (*tree, error) {
+// memory, and what a run adds. inMemory are further directories that need no disk.
+func newTree(image vfs.FS, dataDir string, o RunOptions, inMemory ...string) (*tree, error) {
 	t := &tree{run: vfs.NewMem(vfs.MemOptions{})}
-	if err := t.mount(image, dataDir, o); err != nil {
+	if err := t.mount(image, dataDir, o, inMemory); err != nil {
 		t.close()
 		return nil, err
 	}
 	return t, nil
 }
 
-func (t *tree) mount(image vfs.FS, dataDir string, o RunOptions) error {
+func (t *tree) mount(image vfs.FS, dataDir string, o RunOptions, inMemory []string) error {
 	data, err := t.dir(dataDir, false)
 	if err != nil {
 		return &fault.Error{Op: opCheck, Path: dataDir, Hint: accessHint(err), Err: err}
@@ -90,6 +94,9 @@ func (t *tree) mount(image vfs.FS, dataDir string, o RunOptions) error {
 		"/etc":     etc,
 		"/dev":     vfs.NewDev(),
 		"/dev/shm": shm,
+	}
+	for _, dir := range inMemory {
+		all[dir] = vfs.NewMem(vfs.MemOptions{})
 	}
 	for _, m := range o.Mounts {
 		if err := CheckMount(m); err != nil {

@@ -21,12 +21,17 @@ import (
 
 // Options are the choices of Load.
 type Options struct {
-	CacheDir string              // of compiled code; "": DefaultCacheDir
-	Server   bool                // load the server
-	Override *ServerModule       // in place of the embedded server; nil: none
-	Tools    bool                // load the client programs and initdb
-	Compile  func(time.Duration) // called several times a second while code is compiled, with the time taken so far
-	Log      slog.Handler        // warnings; nil: dropped
+	CacheDir string        // of compiled code; "": DefaultCacheDir
+	Server   bool          // load the server
+	Override *ServerModule // in place of the embedded server; nil: none
+	Tools    bool          // load the client programs and initdb
+
+	// SideModules makes the server one that can load extensions' code. It costs a second of compiling and some
+	// milliseconds of each start.
+	SideModules bool
+
+	Compile func(time.Duration) // called several times a second while code is compiled, with the time taken so far
+	Log     slog.Handler        // warnings; nil: dropped
 }
 
 // Engine is the loaded programs. Its methods are safe for concurrent use.
@@ -36,6 +41,9 @@ type Engine struct {
 	postgres *vm.Module // nil without Options.Server
 	tools    *vm.Module // nil without Options.Tools
 }
+
+// postgres is the server's name.
+const postgres = "postgres"
 
 // binDir is the guest directory of the programs.
 const binDir = "/pgsql/bin"
@@ -84,7 +92,9 @@ func load(ctx context.Context, o Options) (e *Engine, err error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		m, err := e.vm.Load(name, code, hash, o.CacheDir, progress)
+		m, err := e.vm.Load(name, code, hash, vm.LoadOptions{
+			CacheDir: o.CacheDir, SideModules: o.SideModules && name == postgres, Progress: progress,
+		})
 		if err == nil && m.Warning() != nil {
 			log.Warn("compiled code is not kept: each start compiles again", "error", m.Warning())
 		}
@@ -95,7 +105,7 @@ func load(ctx context.Context, o Options) (e *Engine, err error) {
 		if o.Override != nil {
 			code, hash = o.Override.code, o.Override.hash
 		}
-		if e.postgres, err = module("postgres", code, hash); err != nil {
+		if e.postgres, err = module(postgres, code, hash); err != nil {
 			return e, err
 		}
 	}
@@ -109,7 +119,7 @@ func load(ctx context.Context, o Options) (e *Engine, err error) {
 func (e *Engine) Program(name string) kernel.Module {
 	dir, base := path.Split(name)
 	m := e.tools
-	if base == "postgres" {
+	if base == postgres {
 		m = e.postgres
 	}
 	if m == nil || path.Clean(dir) != binDir {

@@ -130,17 +130,17 @@ func BenchmarkPostgres(b *testing.B) {
 	b.Run("compile", func(b *testing.B) {
 		for b.Loop() {
 			dir = b.TempDir()
-			if m, err = e.Load("postgres", wasm, hash, dir, nil); err != nil {
+			if m, err = e.Load("postgres", wasm, hash, vm.LoadOptions{CacheDir: dir}); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
-	if m, err = e.Load("postgres", wasm, hash, dir, nil); err != nil || m.Warning() != nil {
+	if m, err = e.Load("postgres", wasm, hash, vm.LoadOptions{CacheDir: dir}); err != nil || m.Warning() != nil {
 		b.Fatal(err, m.Warning())
 	}
 	b.Run("load", func(b *testing.B) {
 		for b.Loop() {
-			if m, err = e.Load("postgres", wasm, hash, dir, nil); err != nil {
+			if m, err = e.Load("postgres", wasm, hash, vm.LoadOptions{CacheDir: dir}); err != nil {
 				b.Fatal(err)
 			}
 		}

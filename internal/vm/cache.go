@@ -17,7 +17,7 @@ import (
 )
 
 // cacheFormat is part of every key: change it when the engine's configuration or the file format changes.
-const cacheFormat = "2"
+const cacheFormat = "3"
 
 // cacheKey names a compiled module: the same key means the same machine code will do.
 func cacheKey(moduleHash, engine string) [32]byte {

@@ -33,12 +33,12 @@ func newCached(t *testing.T) *cached {
 func (c *cached) load(t *testing.T) (compiled bool, warning error) {
 	t.Helper()
 	var phases []vm.Phase
-	m, err := c.engine.Load("prog", c.wasm, hashOf(c.wasm), c.dir, func(p vm.Progress) {
+	m, err := c.engine.Load("prog", c.wasm, hashOf(c.wasm), vm.LoadOptions{CacheDir: c.dir, Progress: func(p vm.Progress) {
 		if p.Module != "prog" || p.Elapsed < 0 {
 			t.Errorf("report %+v", p)
 		}
 		phases = append(phases, p.Phase)
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func TestCacheConcurrent(t *testing.T) {
 	for range 8 {
 		users.Go(func() {
 			for range 20 {
-				m, err := c.engine.Load("prog", c.wasm, hashOf(c.wasm), c.dir, nil)
+				m, err := c.engine.Load("prog", c.wasm, hashOf(c.wasm), vm.LoadOptions{CacheDir: c.dir})
 				if err != nil {
 					t.Error(err)
 					return

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
 )
 
 // A cache file is wasmtime's artefact, so that it can be mapped as it is, followed by a trailer:
@@ -13,7 +16,7 @@ import (
 //	magic     8 bytes
 //	key      32 bytes   cacheKey, see cache.go
 //	length    8 bytes   of the artefact, little-endian
-//	checksum  4 bytes   CRC-32C of the artefact
+//	checksum  4 bytes   CRC-32C of the CRC-32Cs, little-endian, of each chunkSize bytes of the artefact
 //	checksum  4 bytes   CRC-32C of the trailer up to here
 //
 // The checksum is to find damage: a torn write, a bad disk, an editor. It is no signature, and a cryptographic hash
@@ -22,21 +25,26 @@ import (
 const (
 	trailerMagic = "nself-vm"
 	trailerSize  = 8 + 32 + 8 + 4 + 4
+	chunkSize    = 1 << 20
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func trailer(key [32]byte, artefact []byte) []byte {
+	sum, err := checksum(bytes.NewReader(artefact), int64(len(artefact)))
+	if err != nil {
+		panic(err) // reading memory does not fail
+	}
 	t := make([]byte, 0, trailerSize)
 	t = append(t, trailerMagic...)
 	t = append(t, key[:]...)
 	t = binary.LittleEndian.AppendUint64(t, uint64(len(artefact)))
-	t = binary.LittleEndian.AppendUint32(t, crc32.Checksum(artefact, castagnoli))
+	t = binary.LittleEndian.AppendUint32(t, sum)
 	return binary.LittleEndian.AppendUint32(t, crc32.Checksum(t, castagnoli))
 }
 
 // verify reports what is wrong with a cache file of the given size that should have the given key. It reads all of it:
-// 3 ms for 36 MB.
+// 3 ms for 48 MB on two processors.
 func verify(file io.ReaderAt, size int64, key [32]byte) error {
 	length := size - trailerSize
 	if length < 0 {
@@ -57,15 +65,41 @@ func verify(file io.ReaderAt, size int64, key [32]byte) error {
 	case binary.LittleEndian.Uint64(t[40:]) != uint64(length):
 		return errors.New("wrong length")
 	}
-	sum := crc32.New(castagnoli)
-	// The buffer fits a processor's second-level cache.
-	if _, err := io.CopyBuffer(sum, onlyReader{io.NewSectionReader(file, 0, length)}, make([]byte, 256<<10)); err != nil {
+	sum, err := checksum(file, length)
+	if err != nil {
 		return err
 	}
-	if sum.Sum32() != binary.LittleEndian.Uint32(t[48:]) {
+	if sum != binary.LittleEndian.Uint32(t[48:]) {
 		return errors.New("damaged content")
 	}
 	return nil
+}
+
+// checksum is that of an artefact. Each processor takes chunks: every start waits for this.
+func checksum(file io.ReaderAt, length int64) (uint32, error) {
+	sums := make([]byte, (length+chunkSize-1)/chunkSize*4)
+	workers := min(runtime.GOMAXPROCS(0), 8)
+	errs := make([]error, workers)
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for w := range workers {
+		all.Go(func() {
+			buf := make([]byte, 256<<10) // fits a processor's second-level cache
+			for errs[w] == nil {
+				k := next.Add(1) - 1
+				from := k * chunkSize
+				if from >= length {
+					return
+				}
+				sum := crc32.New(castagnoli)
+				section := io.NewSectionReader(file, from, min(chunkSize, length-from))
+				_, errs[w] = io.CopyBuffer(sum, onlyReader{section}, buf)
+				binary.LittleEndian.PutUint32(sums[4*k:], sum.Sum32())
+			}
+		})
+	}
+	all.Wait()
+	return crc32.Checksum(sums, castagnoli), errors.Join(errs...)
 }
 
 // onlyReader hides WriteTo, which would not use the buffer.

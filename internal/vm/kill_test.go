@@ -150,7 +150,7 @@ func TestKillPostgres(t *testing.T) {
 		t.Skip("needs internal/image/pgtools.wasm")
 	}
 	e := newEngine(t)
-	m, err := e.Load("pgtools", wasm, hashOf(wasm), "", nil)
+	m, err := e.Load("pgtools", wasm, hashOf(wasm), vm.LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

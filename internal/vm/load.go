@@ -22,26 +22,44 @@ import (
 // engineKey stands for all that decides what machine code comes out of the same module on the same processor.
 var engineKey = fmt.Sprintf("wasmtime %s, guard %d", C.WASMTIME_VERSION, guardSize)
 
-// Load returns the module with the given bytes, of which sha256hex is the hash. Its compiled form is taken from cacheDir
-// if an intact one is there that only we can have written; else the module is compiled, which takes seconds,
-// and stored there. A damaged entry is replaced. A directory or file that others could have written is left
-// alone and not used; then, as when the disk is full or read-only, Module.Warning says so. An empty cacheDir
-// means no cache.
-//
-// progress, if not nil, is called at the beginning of each phase and several times a second while one lasts, never
-// twice at once and not after Load has returned.
-func (e *Engine) Load(name string, wasm []byte, sha256hex, cacheDir string, progress func(Progress)) (*Module, error) {
+// LoadOptions are the choices of Load.
+type LoadOptions struct {
+	CacheDir string // of compiled code; "": none
+
+	// SideModules makes the program one that side modules can be put into. Its functions are then reachable by name,
+	// which costs a second of compiling and milliseconds of each start for a program with many.
+	SideModules bool
+
+	// Progress, if not nil, is called at the beginning of each phase and several times a second while one lasts, never
+	// twice at once and not after Load has returned.
+	Progress func(Progress)
+}
+
+// Load returns the module with the given bytes, of which sha256hex is the hash. Its compiled form is taken from the
+// cache directory if an intact one is there that only we can have written; else the module is compiled, which takes
+// seconds, and stored there. A damaged entry is replaced. A directory or file that others could have written is left
+// alone and not used; then, as when the disk is full or read-only, Module.Warning says so.
+func (e *Engine) Load(name string, wasm []byte, sha256hex string, o LoadOptions) (*Module, error) {
 	if err := e.use(); err != nil {
 		return nil, err
 	}
 	defer e.users.Done()
-	r := &reporter{f: progress, module: name, begin: time.Now()}
-	m, err := loader{e, false}.load(name, wasm, sha256hex, cacheDir, r)
+	r := &reporter{f: o.Progress, module: name, begin: time.Now()}
+	kind := program
+	if o.SideModules {
+		kind = linkable
+	}
+	m, err := loader{e, kind}.load(name, wasm, sha256hex, o.CacheDir, r)
 	if err != nil {
 		return nil, fmt.Errorf("vm: load %s: %w", name, err)
 	}
-	m.name, m.engine, m.cacheDir = name, e, cacheDir
-	m.dynamic = sync.OnceValues(func() (*wasmFile, error) { return parseWasm(wasm) })
+	m.name, m.engine, m.cacheDir = name, e, o.CacheDir
+	m.dynamic = sync.OnceValues(func() (*wasmFile, error) {
+		if !o.SideModules {
+			return nil, errors.New("the program was loaded without LoadOptions.SideModules")
+		}
+		return parseWasm(wasm)
+	})
 	m.mu.running = map[kernel.Host]*instance{}
 	m.mu.sides = map[[32]byte]*side{}
 	e.adopt(m)
@@ -49,17 +67,28 @@ func (e *Engine) Load(name string, wasm []byte, sha256hex, cacheDir string, prog
 	return m, nil
 }
 
-// loader compiles or maps modules: programs, or side modules, which are not started but put into an instance.
+// moduleKind is what a module is compiled for.
+type moduleKind string
+
+const (
+	program  moduleKind = "program"  // to be started
+	linkable moduleKind = "linkable" // to be started, and to have side modules put into it
+	sided    moduleKind = "side"     // to be put into an instance
+)
+
+// loader compiles or maps modules of one kind.
 type loader struct {
 	*Engine
-	side bool
+	kind moduleKind
 }
+
+func (e loader) side() C.bool { return e.kind == sided }
 
 func (e loader) load(name string, wasm []byte, hash, cacheDir string, r *reporter) (*Module, error) {
 	if cacheDir == "" {
 		return e.compileOnly(wasm, hash, nil, r)
 	}
-	c, err := openCache(cacheDir, name, cacheKey(hash, engineKey))
+	c, err := openCache(cacheDir, name, cacheKey(hash, engineKey+", "+string(e.kind)))
 	if err != nil {
 		return e.compileOnly(wasm, hash, err, r)
 	}
@@ -100,7 +129,7 @@ func (e loader) mapFile(path string) (*Module, error) {
 	p := C.CString(path)
 	defer C.free(unsafe.Pointer(p))
 	m := new(Module)
-	if err := textError(C.vm_module_new(e.c, p, C.bool(e.side), &m.c)); err != nil {
+	if err := textError(C.vm_module_new(e.c, p, e.side(), &m.c)); err != nil {
 		return nil, err
 	}
 	return m, nil
@@ -109,11 +138,11 @@ func (e loader) mapFile(path string) (*Module, error) {
 // compileAndStore makes the entry and then maps it: the file's pages are shared and can be dropped, those of a
 // module made in memory cannot.
 func (e loader) compileAndStore(c *cache, wasm []byte, hash string, r *reporter) (*Module, error) {
-	if err := checkHash(wasm, hash); err != nil {
+	wasm, err := e.prepare(wasm, hash)
+	if err != nil {
 		return nil, err
 	}
 	var artefact C.wasm_byte_vec_t
-	var err error
 	r.during(Compiling, func() {
 		err = textError(C.vm_compile(e.c, (*C.uint8_t)(&wasm[0]), C.size_t(len(wasm)), &artefact))
 	})
@@ -136,23 +165,27 @@ func (e loader) compileAndStore(c *cache, wasm []byte, hash string, r *reporter)
 
 // compileOnly makes the module in memory. warning says why it is not kept.
 func (e loader) compileOnly(wasm []byte, hash string, warning error, r *reporter) (*Module, error) {
-	if err := checkHash(wasm, hash); err != nil {
+	wasm, err := e.prepare(wasm, hash)
+	if err != nil {
 		return nil, err
 	}
 	m := &Module{warning: warning}
-	var err error
 	r.during(Compiling, func() {
-		err = textError(C.vm_module_compile(e.c, (*C.uint8_t)(&wasm[0]), C.size_t(len(wasm)), C.bool(e.side), &m.c))
+		err = textError(C.vm_module_compile(e.c, (*C.uint8_t)(&wasm[0]), C.size_t(len(wasm)), e.side(), &m.c))
 	})
 	return m, err
 }
 
-func checkHash(wasm []byte, hash string) error {
+// prepare checks the module's hash and returns what the compiler is to see of it.
+func (e loader) prepare(wasm []byte, hash string) ([]byte, error) {
 	if len(wasm) == 0 {
-		return errors.New("module is empty")
+		return nil, errors.New("module is empty")
 	}
 	if got := sha256.Sum256(wasm); hex.EncodeToString(got[:]) != hash {
-		return fmt.Errorf("sha256 is %x, expected %s", got, hash)
+		return nil, fmt.Errorf("sha256 is %x, expected %s", got, hash)
 	}
-	return nil
+	if e.kind == program {
+		return withoutFunctions(wasm, "_start")
+	}
+	return wasm, nil
 }

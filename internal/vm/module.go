@@ -23,7 +23,7 @@ type Module struct {
 
 	// For side modules.
 	cacheDir string
-	dynamic  func() (*wasmFile, error) // what the program exports; read when it is first needed
+	dynamic  func() (*wasmFile, error) // what a linkable program exports; read when it is first needed
 
 	mu struct {
 		sync.Mutex

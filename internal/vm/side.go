@@ -92,7 +92,7 @@ func (s *side) load(name string, code []byte, hash string) (err error) {
 	}
 	e, r := s.program.engine, &reporter{begin: time.Now()}
 	cacheName := "side-" + unsafeInName.ReplaceAllString(strings.TrimSuffix(name, ".so"), "_")
-	if s.module, err = (loader{e, true}).load(cacheName, code, hash, s.program.cacheDir, r); err != nil {
+	if s.module, err = (loader{e, sided}).load(cacheName, code, hash, s.program.cacheDir, r); err != nil {
 		return err
 	}
 	if w := s.module.warning; w != nil && s.program.cacheDir != "" {

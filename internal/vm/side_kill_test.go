@@ -18,7 +18,7 @@ func TestSideKill(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			code := assemble(t, "(module "+wat+")")
-			m := load(t, e, program)
+			m := loadLinkable(t, e, program)
 			for range 5 {
 				h := newHost()
 				busy := make(chan struct{})

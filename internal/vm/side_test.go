@@ -58,7 +58,7 @@ type sideHost struct {
 
 func startProgram(t *testing.T, e *vm.Engine) *sideHost {
 	t.Helper()
-	h := &sideHost{host: newHost(), t: t, m: load(t, e, program), work: make(chan func() int32), last: make(chan int32, 1)}
+	h := &sideHost{host: newHost(), t: t, m: loadLinkable(t, e, program), work: make(chan func() int32), last: make(chan int32, 1)}
 	h.syscall = func(_ uint64, nr int32, a *[6]int32) (int32, bool) {
 		if nr != 7000 {
 			return 0, false
@@ -247,7 +247,7 @@ func TestSideRefused(t *testing.T) {
 // TestSideStartCalls: what runs while a module is linked makes no system calls.
 func TestSideStartCalls(t *testing.T) {
 	e := newEngine(t)
-	m := load(t, e, program+`(func (export "call") (drop (call $sys (i32.const 93) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))`)
+	m := loadLinkable(t, e, program+`(func (export "call") (drop (call $sys (i32.const 93) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))`)
 	h := newHost()
 	code := assemble(t, "(module "+usual+`(import "env" "call" (func $c)) (start $c))`)
 	h.syscall = func(_ uint64, nr int32, _ *[6]int32) (int32, bool) {
@@ -298,7 +298,7 @@ func TestSideCache(t *testing.T) {
 	var before os.FileInfo
 	for range 2 {
 		e := newEngine(t)
-		m, err := e.Load("x", main, hashOf(main), dir, nil)
+		m, err := e.Load("x", main, hashOf(main), vm.LoadOptions{CacheDir: dir, SideModules: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -121,8 +121,19 @@ func hashOf(b []byte) string {
 // load compiles the module "(module IMPORTS BODY)".
 func load(t testing.TB, e *vm.Engine, body string) *vm.Module {
 	t.Helper()
+	return loadWith(t, e, body, vm.LoadOptions{})
+}
+
+// loadLinkable does so for a module that side modules are put into.
+func loadLinkable(t testing.TB, e *vm.Engine, body string) *vm.Module {
+	t.Helper()
+	return loadWith(t, e, body, vm.LoadOptions{SideModules: true})
+}
+
+func loadWith(t testing.TB, e *vm.Engine, body string, o vm.LoadOptions) *vm.Module {
+	t.Helper()
 	b := assemble(t, "(module "+imports+body+")")
-	m, err := e.Load(t.Name(), b, hashOf(b), "", nil)
+	m, err := e.Load(t.Name(), b, hashOf(b), o)
 	if err != nil {
 		t.Fatal(err)
 	}

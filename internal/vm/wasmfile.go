@@ -1,8 +1,10 @@
 package vm
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // symbolKind is the kind of an import or export, as the binary format numbers them.
@@ -212,6 +214,40 @@ func (f *wasmFile) readDylink(r *reader) {
 		}
 	}
 	f.dylink = d
+}
+
+// withoutFunctions returns the module with no function exported but keep. Code that only an importer could call
+// would be compiled with a way in from outside for each, and looked up at each start.
+func withoutFunctions(code []byte, keep string) ([]byte, error) {
+	const header = 8
+	if _, err := parseWasm(code); err != nil {
+		return nil, err
+	}
+	all := reader{b: code[header:]}
+	for len(all.b) > 0 {
+		begin := len(code) - len(all.b)
+		id := all.byte()
+		r := reader{b: all.bytes(all.u32())}
+		if id != sectionExport {
+			continue
+		}
+		var kept []byte
+		var count uint64
+		r.times(func() {
+			export := r.b
+			name := r.name()
+			kind := symbolKind(r.byte())
+			r.u32()
+			if kind != kindFunc || name == keep {
+				kept = append(kept, export[:len(export)-len(r.b)]...)
+				count++
+			}
+		})
+		kept = append(binary.AppendUvarint(nil, count), kept...)
+		head := binary.AppendUvarint([]byte{sectionExport}, uint64(len(kept)))
+		return slices.Concat(code[:begin], head, kept, all.b), nil
+	}
+	return code, nil
 }
 
 // reader reads the binary format. After its first error it returns zeros.

@@ -46,3 +46,36 @@ func FuzzParseWasm(f *testing.F) {
 		}
 	})
 }
+
+func TestWithoutFunctions(t *testing.T) {
+	code := testSide(t)
+	full, err := parseWasm(code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	less, err := withoutFunctions(code, "sample_counted")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := parseWasm(less)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, e := range full.exports {
+		_, kept := got.exports[name]
+		if want := e.kind != kindFunc || name == "sample_counted"; kept != want {
+			t.Errorf("%s, a %v: kept is %v", name, e.kind, kept)
+		}
+	}
+	if len(less) >= len(code) || len(got.imports) != len(full.imports) || len(got.slots) != len(full.slots) {
+		t.Errorf("%d bytes of %d, %d imports of %d, %d slots of %d", len(less), len(code),
+			len(got.imports), len(full.imports), len(got.slots), len(full.slots))
+	}
+	again, err := withoutFunctions(less, "sample_counted")
+	if err != nil || !bytes.Equal(again, less) {
+		t.Errorf("the second time it changed, or %v", err)
+	}
+	if _, err := withoutFunctions(code[:len(code)/2], ""); err == nil {
+		t.Error("no error for half a module")
+	}
+}
