@@ -8,6 +8,7 @@
 # make check-native    data directories moved between our server and native PostgreSQL 18
 # make check-backup    backups of every kind, moved between our server and native PostgreSQL 18, under load and under kills
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
+# make bench-vector    pgvector, ours and native in turn: 100,000 vectors loaded, indexed and searched; writes docs/pgvector.md
 # make benchmarks      docs/benchmarks.md: ours, native PostgreSQL 18 and PGlite
 # make examples        the programs in examples/, each with its tests; and a newcomer's first test in an empty module
 # make crash           50 kills of a server under load (KILLS=n)
@@ -32,7 +33,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PORTABLE := ./...
 PORTABLE_WINDOWS := $(addprefix ./internal/,vfs image fault sqlwire powercut project certs docker compose migrate)
 
-.PHONY: try examples test test-short lint check-postgres check-extensions check-modules check-native check-stack check-backup bench benchmarks crash crash-harness stress fuzz arm64 wasm clean
+.PHONY: try examples test test-short lint check-postgres check-extensions check-modules check-native check-stack check-backup bench bench-vector benchmarks crash crash-harness stress fuzz arm64 wasm clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') internal/image/postgres.wasm
 	go build -o nself ./cmd/nself
@@ -84,6 +85,9 @@ check-backup:
 
 bench:
 	tests/suites.sh bench
+
+bench-vector:
+	tests/suites.sh vector -write docs/pgvector.md
 
 benchmarks:
 	tests/suites.sh benchmarks

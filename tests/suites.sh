@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs the suites that need native PostgreSQL 18 from Debian beside our server: postgres, extensions, native, backup, modules, bench,
-# latency, benchmarks or all (the first four). Needs root, and the network the first time; what it fetches stays in the cache folder.
+# vector, latency, benchmarks or all (the first four). Needs root, and the network the first time; what it fetches stays in the cache folder.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/wasm/lib.sh"
@@ -57,7 +57,14 @@ benchmarks() {
 	go run ./tests/benchpage -root "$root" -npm "$npm" "$@"
 }
 
-suite=${1:?usage: suites.sh postgres|extensions|native|backup|modules|bench|latency|benchmarks|all}
+# A root that was made before the benchmark gets Debian's pgvector here.
+vector() {
+	[ -e "$root/usr/share/postgresql/18/extension/vector.control" ] ||
+		DEBIAN_FRONTEND=noninteractive sid_online apt-get install -y --no-install-recommends postgresql-18-pgvector
+	go run ./tests/benchvector -root "$root" "$@"
+}
+
+suite=${1:?usage: suites.sh postgres|extensions|native|backup|modules|bench|vector|latency|benchmarks|all}
 shift
 case $suite in
 postgres) postgres "$@" ;;
@@ -66,6 +73,7 @@ native) native ;;
 modules) tests/modules.sh ;;
 backup) backup "$@" ;;
 bench) go run ./tests/benchpostgres -root "$root" "$@" ;;
+vector) vector "$@" ;;
 benchmarks) benchmarks "$@" ;;
 latency) go run ./tests/latency -root "$root" "$@" ;;
 all) native && backup && postgres && extensions ;;

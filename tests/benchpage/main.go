@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -83,7 +82,7 @@ func run(root, npm, page string, o options) error {
 		fmt.Print(t.markdown(), "\n")
 		tables = append(tables, t)
 	}
-	return write(page, tables, machine(), o)
+	return write(page, tables, rivals.Machine(), o)
 }
 
 // each runs f against every contestant's server, one after the other and each alone.
@@ -102,20 +101,4 @@ func each(ctx context.Context, p rivals.Place, all []contestant, f func(c contes
 		}
 	}
 	return nil
-}
-
-// machine describes the computer in a few words.
-func machine() string {
-	model := "unknown processor"
-	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(b)) {
-			if rest, ok := strings.CutPrefix(line, "model name"); ok {
-				model = strings.TrimSpace(strings.TrimLeft(rest, " \t:"))
-				break
-			}
-		}
-	}
-	cores, _ := exec.Command("nproc").Output()
-	kernel, _ := exec.Command("uname", "-sr").Output()
-	return fmt.Sprintf("%s cores of %s, %s", strings.TrimSpace(string(cores)), model, strings.TrimSpace(string(kernel)))
 }

@@ -36,7 +36,7 @@ func Native(ctx context.Context, p Place) (*Server, error) {
 	}
 	args := append(user, bin+"postgres", "-D", p.inside(data), "-c", "listen_addresses=", "-c", "huge_pages=off",
 		"-c", "unix_socket_directories="+p.inside(s.sockets))
-	for k, v := range Settings {
+	for k, v := range p.settings() {
 		args = append(args, "-c", k+"="+v)
 	}
 	s.command = exec.Command("chroot", args...)

@@ -58,7 +58,7 @@ func Ours(ctx context.Context, p Place) (*Server, error) {
 		DataDir, SocketDir, Password string
 		Port                         int
 		Settings                     map[string]string
-	}{filepath.Join(p.Work, "ours"), s.sockets, password, 5432, Settings})
+	}{filepath.Join(p.Work, "ours"), s.sockets, password, 5432, p.settings()})
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,6 +44,16 @@ type Place struct {
 	Root string // Debian root directory with postgresql-18 and its client package
 	Work string // directory below Root/tmp for clusters and sockets
 	NPM  string // directory with node_modules of PGlite; "" where PGlite is left out
+
+	// Settings are a benchmark's own, for every server that takes settings: they go before those of all.
+	Settings map[string]string
+}
+
+// settings are those of all, with the place's own.
+func (p Place) settings() map[string]string {
+	all := maps.Clone(Settings)
+	maps.Copy(all, p.Settings)
+	return all
 }
 
 // inside is the name that a path below Root has for programs that run in it.
