@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -79,11 +80,13 @@ func newStack(t *testing.T) *stack {
 }
 
 // run runs nself, and returns what it printed.
-func (s *stack) run(args ...string) (string, error) {
+func (s *stack) run(args ...string) (string, error) { return s.runWith(nil, args...) }
+
+func (s *stack) runWith(env []string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, s.nself, args...)
-	cmd.Dir, cmd.Env = s.dir, s.env
+	cmd.Dir, cmd.Env = s.dir, slices.Concat(s.env, env)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -99,9 +102,10 @@ func (s *stack) ok(args ...string) string {
 	return out
 }
 
+// query asks the embedded database, also where the project says NSELF_EMBEDDED_PG=false: psql takes no flags of nself's.
 func (s *stack) query(sql string) string {
 	s.t.Helper()
-	out, err := s.run("psql", "-XAtqc", sql)
+	out, err := s.runWith([]string{"NSELF_EMBEDDED_PG=true"}, "psql", "-XAtqc", sql)
 	if err != nil {
 		s.t.Fatalf("%s: %v\n%s", sql, err, out)
 	}
