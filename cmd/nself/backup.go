@@ -89,7 +89,7 @@ func (p *project) archiveDir() (string, error) {
 // target is the project's running database.
 func (b *backups) target(ctx context.Context) (backup.Target, database, error) {
 	db, err := b.reach(ctx)
-	return backup.Target{Host: db.host, Port: db.port, User: db.user, Password: db.password}, db, err
+	return db.target(), db, err
 }
 
 func (b *backups) newCreate() *cobra.Command {

@@ -25,7 +25,9 @@ type restoring struct {
 	toTime   string
 	archive  string
 	timeline string
+	args     []string // for pg_restore or psql
 	yes      bool
+	replace  bool // --overwrite
 	cmd      *cobra.Command
 	out, err io.Writer
 }
@@ -33,12 +35,15 @@ type restoring struct {
 func (b *backups) newRestore() *cobra.Command {
 	r := &restoring{backups: b}
 	c := &cobra.Command{
-		Use:   "restore ID|latest|FILE",
-		Short: "Restore a backup, all or nothing",
-		Long: `Restore a backup, all or nothing. It asks before it replaces anything.
+		Use:   "restore ID|latest|FILE [-- arguments of pg_restore or psql]",
+		Short: "Restore a backup or a dump, all or nothing",
+		Long: `Restore a backup, or a dump that db dump, pg_dump or someone else made, in any of pg_dump's formats: all of it, or
+nothing if something in it fails. It asks before it replaces a database in which there is something.
 
 A dump goes into the running database. It is restored into a new one beside it, which then takes its name in one
 step. Clients work on until then; then they are disconnected, and what they wrote meanwhile goes with the old database.
+A backup brings the roles that it needs and the database's own settings and privileges; any other dump keeps the old
+database's.
 
 A base backup replaces the whole cluster: the database is stopped, the new data directory is recovered beside the old one, takes
 its place in one step, and is started. The old one is kept. --to-time brings it to a moment, if the log was archived (NSELF_WAL_ARCHIVE=true).
@@ -46,21 +51,30 @@ its place in one step, and is started. The old one is kept. --to-time brings it 
 With --data-dir, either goes into a data directory of its own, and the project's database is not touched.`,
 		Example: `  nself backup restore latest
   nself backup restore app_full_20260102_030405 --database app_copy
-  nself backup restore app_base_20260102_030405 --to-time '2026-01-02T12:00:00Z'`,
-		Args: cobra.ExactArgs(1),
+  nself backup restore app_base_20260102_030405 --to-time '2026-01-02T12:00:00Z'
+  nself backup restore app.dump -- --no-owner --no-privileges   # if its roles are not here`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			which, rest, err := fileAndRest(cmd, args)
+			if err == nil && which == "" {
+				err = &embeddedpg.Error{Op: cmd.CommandPath(), Err: errors.New("which backup?"), Hint: cmd.CommandPath() + " latest, or an ID of nself backup list, or a file"}
+			}
+			if err != nil {
+				return err
+			}
 			dir, name, err := b.place()
 			if err != nil {
 				return err
 			}
-			if r.found, err = backup.Find(dir, name, args[0]); err != nil {
+			if r.found, err = backup.Find(dir, name, which); err != nil {
 				return err
 			}
+			r.args, r.yes = rest, r.yes || r.replace
 			r.cmd, r.out, r.err = cmd, cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return r.run(cmd.Context())
 		},
 	}
 	c.Flags().BoolVarP(&r.yes, "yes", "y", false, "do not ask")
+	c.Flags().BoolVar(&r.replace, "overwrite", false, "the same as --yes")
 	c.Flags().StringVar(&r.database, "database", "", "the database that a dump becomes; default: the project's")
 	c.Flags().StringVar(&r.dataDir, "data-dir", "", "a data directory other than the project's")
 	c.Flags().StringVar(&r.toTime, "to-time", "", "a base backup: the moment (2026-01-02T15:04:05Z, or local time without a zone), or end for all that was archived")
@@ -77,6 +91,9 @@ func (r *restoring) run(ctx context.Context) error {
 	if physical && r.database != "" {
 		return &embeddedpg.Error{Op: "restore", Path: r.found.ID, Err: errors.New("a base backup holds all databases"), Hint: "leave --database out"}
 	}
+	if physical && len(r.args) > 0 {
+		return &embeddedpg.Error{Op: "restore", Path: r.found.ID, Err: errors.New("a base backup is not restored by pg_restore"), Hint: "leave -- and what follows it out"}
+	}
 	if physical {
 		return r.base(ctx)
 	}
@@ -88,17 +105,17 @@ func (r *restoring) run(ctx context.Context) error {
 		return err
 	}
 	database := cmp.Or(r.database, db.name)
-	exists, err := backup.DatabaseExists(ctx, t, database)
+	present, err := backup.Look(ctx, t, database)
 	if err != nil {
 		return err
 	}
-	if exists {
-		if err := confirm(r.cmd, r.yes, fmt.Sprintf("the database %q will be replaced by %s, and its clients disconnected", database, r.found.ID)); err != nil {
+	if present.Used {
+		if err := confirm(r.cmd, r.yes, fmt.Sprintf("the database %s will be replaced by %s, and its clients disconnected", database, r.found.ID)); err != nil {
 			return err
 		}
 	}
 	show := newBackupProgress(r.err)
-	done, err := backup.Restore(ctx, t, backup.RestoreOptions{Backup: r.found, Database: database, Progress: show.show})
+	done, err := backup.Restore(ctx, t, backup.RestoreOptions{Backup: r.found, Database: database, Args: r.args, Progress: show.show})
 	show.end()
 	if err != nil {
 		return err
@@ -108,13 +125,9 @@ func (r *restoring) run(ctx context.Context) error {
 }
 
 func (r *restoring) tell(database string, done backup.Restored) {
-	verb := "is made"
-	if done.Replaced {
-		verb = "is replaced"
-	}
-	fmt.Fprintf(r.out, "Database %q %s by %s.\n", database, verb, r.found.ID)
+	fmt.Fprintf(r.out, "Restored %s into the database %s.\n", r.found.ID, database)
 	if done.Disconnected > 0 {
-		fmt.Fprintf(r.out, "  %d clients were disconnected.\n", done.Disconnected)
+		fmt.Fprintf(r.out, "  Disconnected: %s\n", plural(done.Disconnected, "client"))
 	}
 	if len(done.Roles) > 0 {
 		fmt.Fprintf(r.out, "  Roles that were made: %s\n", strings.Join(done.Roles, ", "))
@@ -131,6 +144,9 @@ func (r *restoring) intoDataDir(ctx context.Context) (err error) {
 		return err
 	}
 	database := cmp.Or(r.database, o.Database, "postgres")
+	if len(r.args) > 0 {
+		return &embeddedpg.Error{Op: "restore", Path: r.dataDir, Err: errors.New("arguments of pg_restore go with the running database alone"), Hint: "start nself on that directory first, or leave -- and what follows it out"}
+	}
 	if notEmpty(r.dataDir) {
 		if err := confirm(r.cmd, r.yes, fmt.Sprintf("the database %q of the cluster in %s will be replaced by %s", database, r.dataDir, r.found.ID)); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/backup"
 	"nself.org/embeddedpg/internal/supervisor"
 )
 
@@ -105,6 +106,11 @@ func checkListen(address string) error {
 func (d database) in(name string) database {
 	d.name = name
 	return d
+}
+
+// target is how package backup reaches its server.
+func (d database) target() backup.Target {
+	return backup.Target{Host: d.host, Port: d.port, User: d.user, Password: d.password, SSLMode: d.sslmode}
 }
 
 // connect connects as the superuser.

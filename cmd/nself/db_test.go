@@ -101,11 +101,28 @@ func TestDump(t *testing.T) {
 	if out := p.ok("db", "dump", "-", "--format", "sql", "--", "--schema-only"); !strings.Contains(out, "CREATE TABLE public.t") || strings.Contains(out, "COPY public.t") {
 		t.Error(out)
 	}
-	if r := p.run("db", "restore", "app.dump"); r.code != 1 || r.err != "nself: restore into the database app: it has tables already\n  replace all of it: nself db restore --overwrite app.dump\n" {
-		t.Errorf("%+v", r)
+	// Both commands ask the same.
+	for _, command := range []string{"db", "backup"} {
+		want := "nself: nself " + command + " restore: the database app will be replaced by app.dump, and its clients disconnected, and there is no terminal to ask on\n  say so: nself " + command + " restore --yes\n"
+		if r := p.run(command, "restore", "app.dump"); r.code != 1 || r.err != want {
+			t.Errorf("%+v", r)
+		}
 	}
 	// One that fails leaves everything as it was.
+	p.query("ALTER DATABASE app SET search_path = public, app")
+	p.query("COMMENT ON DATABASE app IS 'ours'")
+	kept := func() string {
+		return p.query("SELECT current_setting('search_path') || ' ' || shobj_description(oid, 'pg_database') || ' ' || datconnlimit FROM pg_database WHERE datname = 'app'")
+	}
+	before := kept()
 	p.write("bad.sql", "CREATE TABLE x ();\nSELECT 1/0;\n")
+	p.write("create.sql", "DROP DATABASE app WITH (FORCE);\nCREATE DATABASE app;\n\\connect app\n")
+	p.write("role.sql", "CREATE TABLE x ();\nALTER TABLE x OWNER TO nobody;\n")
+	for file, want := range map[string]string{"create.sql": "transaction block", "role.sql": "-- --no-owner --no-privileges"} {
+		if r := p.run("db", "restore", "--yes", file); r.code != 1 || !strings.Contains(r.err, want) {
+			t.Errorf("%+v", r)
+		}
+	}
 	if r := p.run("db", "restore", "--overwrite", "--yes", "bad.sql"); r.code != 1 || !strings.Contains(r.err, "division by zero") || !strings.Contains(r.err, "the database is as it was") {
 		t.Errorf("%+v", r)
 	}
@@ -123,11 +140,14 @@ func TestDump(t *testing.T) {
 	if got := p.query("SELECT count(*) FROM t"); got != "0" {
 		t.Error(got)
 	}
-	for _, file := range []string{"app.dump", "app.sql"} {
-		p.ok("db", "restore", "--overwrite", "--yes", file)
+	for _, args := range [][]string{{"db", "restore", "--overwrite", "app.dump"}, {"db", "restore", "--yes", "app.sql", "--", "--variable=x=1"}, {"backup", "restore", "--yes", "app.dump", "--", "--no-owner"}} {
+		p.ok(args...)
 		if got := sum(); got != full {
-			t.Error(file, got)
+			t.Error(args, got)
 		}
+	}
+	if got := kept(); got != before || !strings.HasPrefix(got, "public, app ours") {
+		t.Errorf("the database's own settings are %q, and were %q", got, before)
 	}
 	var list []listedDatabase
 	if err := json.Unmarshal([]byte(p.ok("db", "list", "--json")), &list); err != nil || len(list) != 2 || list[0].Name != "app" || list[0].Size < 1<<20 {
@@ -146,7 +166,7 @@ func TestDump(t *testing.T) {
 		t.Error(got)
 	}
 	other.query("DELETE FROM t WHERE id > 50")
-	p.ok("db", "import", "--from", url, "--overwrite", "--yes")
+	p.ok("db", "import", "--from", url, "--overwrite")
 	if got := sum(); got != "100 2550" {
 		t.Error(got)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/backup"
 )
 
 func newDBImport(p *project) *cobra.Command {
@@ -20,7 +21,8 @@ func newDBImport(p *project) *cobra.Command {
 		Use:   "import --from URL | --to URL | --from-docker | --to-docker",
 		Short: "Move the data from or to another PostgreSQL server",
 		Long: `Copy a database of another server into the project's, or with --to the project's into another's, by the
-pg_dump and pg_restore that are part of nself. The other server may be of PostgreSQL 9.2 or later; its
+pg_dump and pg_restore that are part of nself: all of it, or nothing. It asks before it replaces a database in which there
+is something. The other server may be of PostgreSQL 9.2 or later to copy from, and of 18 or later to copy to; its
 database must be there. With --from-docker and --to-docker the other is the project's own database in Docker, which is
 started for it if it does not run, and stopped again. Roles are not copied, and what belonged to them belongs to the user who connects.
 
@@ -57,15 +59,15 @@ The password of the URL is better given by PGPASSWORD or ~/.pgpass: a command li
 			if to != "" || toDocker {
 				source, target = db, there
 			}
-			used, err := target.used(cmd.Context())
+			present, err := backup.Look(cmd.Context(), target.target(), target.name)
 			if err != nil {
-				return fmt.Errorf("look at the database %s: %w", target.name, err)
+				return err
 			}
-			if used && !overwrite {
-				return &embeddedpg.Error{Op: "import into the database", Path: target.name, Err: errors.New("it has tables already"), Hint: "replace all of it: --overwrite"}
+			if !present.Exists {
+				return &embeddedpg.Error{Op: "import into the database", Path: target.name, Err: errors.New("there is no such database at " + target.host), Hint: "make it first, with its owner: CREATE DATABASE"}
 			}
-			if used {
-				if err := confirm(cmd, yes, "all data of the database "+target.name+" at "+target.host+" will be replaced"); err != nil {
+			if present.Used {
+				if err := confirm(cmd, yes || overwrite, "all data of the database "+target.name+" at "+target.host+" will be replaced"); err != nil {
 					return err
 				}
 			}
@@ -78,9 +80,12 @@ The password of the URL is better given by PGPASSWORD or ~/.pgpass: a command li
 			if err := source.dump(cmd.Context(), file, "custom", "--no-owner", "--no-privileges"); err != nil {
 				return err
 			}
-			err = target.replace(cmd.Context(), func(next database) error {
-				return next.restore(cmd.Context(), file, false, "--no-owner", "--no-privileges")
+			show := newBackupProgress(cmd.ErrOrStderr())
+			_, err = backup.Restore(cmd.Context(), target.target(), backup.RestoreOptions{
+				Backup: &backup.Backup{ID: "the database " + source.name, Format: backup.Custom, Path: file}, Database: target.name,
+				Args: []string{"--no-owner", "--no-privileges"}, Progress: show.show,
 			})
+			show.end()
 			if err == nil {
 				fmt.Fprintf(cmd.OutOrStdout(), "Copied the database %s into %s.\n", source.name, target.name)
 			}
@@ -91,7 +96,7 @@ The password of the URL is better given by PGPASSWORD or ~/.pgpass: a command li
 	c.Flags().StringVar(&to, "to", "", "the URL of the database to copy to")
 	c.Flags().BoolVar(&fromDocker, "from-docker", false, "copy the project's database in Docker")
 	c.Flags().BoolVar(&toDocker, "to-docker", false, "copy to the project's database in Docker")
-	c.Flags().BoolVar(&overwrite, "overwrite", false, "replace a database that has tables")
+	c.Flags().BoolVar(&overwrite, "overwrite", false, "the same as --yes")
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return c
 }

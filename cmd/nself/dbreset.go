@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"nself.org/embeddedpg/internal/backup"
 	"nself.org/embeddedpg/internal/migrate"
 )
 
@@ -15,7 +16,8 @@ func newDBReset(p *project) *cobra.Command {
 		Use:   "reset",
 		Short: "Empty the database and apply the migrations anew",
 		Long: `Make the database anew: without its data, with the migrations applied, and with --seed the seeds. If a migration
-fails the old database stays. Connections to it are ended. Other databases and roles are not touched.`,
+fails the old database stays. Connections to it are ended. Its owner, settings and privileges are kept; other
+databases and roles are not touched.`,
 		Example: "  nself db reset --seed\n  nself db reset --yes",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -31,13 +33,13 @@ fails the old database stays. Connections to it are ended. Other databases and r
 			if seed {
 				kinds = append(kinds, migrate.Seeds)
 			}
-			err = db.replace(ctx, func(next database) error {
-				conn, err := next.connect(ctx)
+			_, err = backup.Replace(ctx, db.target(), backup.ReplaceOptions{Database: db.name, Fill: func(ctx context.Context, next string) error {
+				conn, err := db.in(next).connect(ctx)
 				if err != nil {
 					return err
 				}
 				defer conn.Close(context.WithoutCancel(ctx))
-				if err := runAll(ctx, conn, next.name, p.bootstrap()); err != nil {
+				if err := runAll(ctx, conn, next, p.bootstrap()); err != nil {
 					return err
 				}
 				for _, kind := range kinds {
@@ -52,7 +54,7 @@ fails the old database stays. Connections to it are ended. Other databases and r
 					}
 				}
 				return nil
-			})
+			}})
 			if err == nil {
 				fmt.Fprintf(cmd.OutOrStdout(), "The database %s is new.\n", db.name)
 			}

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -37,11 +38,38 @@ func settingsSQL(object, where string) string {
 
 // readContents reads them from the session's database.
 func readContents(ctx context.Context, s *session) (*Contents, error) {
-	c := &Contents{}
-	rows, err := s.query(ctx, `SELECT pg_catalog.pg_encoding_to_char(encoding), datlocprovider, datcollate, datctype, coalesce(datlocale, ''), coalesce(daticurules, ''),
-		pg_catalog.pg_get_userbyid(datdba), datconnlimit, oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()`)
+	name, err := s.one(ctx, "SELECT pg_catalog.current_database()")
 	if err != nil {
 		return nil, err
+	}
+	c, err := readDatabase(ctx, s, name)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.readRoles(ctx, s)
+}
+
+// column returns the first column.
+func (s *session) column(ctx context.Context, sql string, args ...string) ([]string, error) {
+	rows, err := s.query(ctx, sql, args...)
+	var all []string
+	for _, r := range rows {
+		all = append(all, r[0])
+	}
+	return all, err
+}
+
+// readDatabase reads what belongs to a database, without roles. As JSON: servers before 18 lack or name otherwise some columns.
+func readDatabase(ctx context.Context, s *session, name string) (*Contents, error) {
+	c := &Contents{}
+	rows, err := s.query(ctx, `SELECT pg_catalog.pg_encoding_to_char(encoding), coalesce(j->>'datlocprovider', ''), datcollate, datctype,
+		coalesce(j->>'datlocale', j->>'daticulocale', ''), coalesce(j->>'daticurules', ''), pg_catalog.pg_get_userbyid(datdba), datconnlimit, oid
+		FROM pg_catalog.pg_database d, pg_catalog.to_jsonb(d) j WHERE datname = $1::name`, name)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("there is no database %s any more", name)
 	}
 	r := rows[0]
 	c.Owner = r[6]
@@ -54,18 +82,10 @@ func readContents(ctx context.Context, s *session) (*Contents, error) {
 		if r[5] != "" {
 			c.Create = append(c.Create, "ICU_RULES "+literal(r[5]))
 		}
-	default:
+	case "c":
 		c.Create = append(c.Create, "LOCALE_PROVIDER libc")
 	}
 	database := r[8]
-	column := func(sql string, args ...string) ([]string, error) {
-		rows, err := s.query(ctx, sql, args...)
-		var all []string
-		for _, r := range rows {
-			all = append(all, r[0])
-		}
-		return all, err
-	}
 	for _, sql := range []string{
 		settingsSQL(`CASE setrole WHEN 0 THEN '' ELSE pg_catalog.format('ALTER ROLE %I IN DATABASE ', pg_catalog.pg_get_userbyid(setrole)) END || CASE setrole WHEN 0 THEN 'ALTER DATABASE ' ELSE '' END || '`+databaseMark+`'`, `setdatabase = $1::oid`),
 		`SELECT DISTINCT 'REVOKE ALL ON DATABASE ` + databaseMark + ` FROM PUBLIC' FROM pg_catalog.pg_database WHERE oid = $1::oid AND datacl IS NOT NULL`,
@@ -73,16 +93,16 @@ func readContents(ctx context.Context, s *session) (*Contents, error) {
 			CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END) FROM pg_catalog.pg_database, pg_catalog.aclexplode(datacl) WHERE oid = $1::oid`,
 		`SELECT pg_catalog.format('COMMENT ON DATABASE ` + databaseMark + ` IS %L', d) FROM pg_catalog.shobj_description($1::oid, 'pg_database') d WHERE d IS NOT NULL`,
 	} {
-		statements, err := column(sql, database)
+		statements, err := s.column(ctx, sql, database)
 		if err != nil {
 			return nil, err
 		}
 		c.Then = append(c.Then, statements...)
 	}
-	return c, c.readRoles(ctx, s, column)
+	return c, nil
 }
 
-func (c *Contents) readRoles(ctx context.Context, s *session, column func(string, ...string) ([]string, error)) error {
+func (c *Contents) readRoles(ctx context.Context, s *session) error {
 	flag := func(name, word string) string {
 		return "CASE WHEN " + name + " THEN ' " + word + "' ELSE ' NO" + word + "' END"
 	}
@@ -96,12 +116,12 @@ func (c *Contents) readRoles(ctx context.Context, s *session, column func(string
 	}
 	for _, r := range rows {
 		role := Role{Name: r[0], Create: r[1]}
-		grants, err := column(`SELECT pg_catalog.format('GRANT %I TO %I WITH ADMIN %s, INHERIT %s, SET %s', g.rolname, m.rolname, a.admin_option::text, a.inherit_option::text, a.set_option::text)
-			FROM pg_catalog.pg_auth_members a JOIN pg_catalog.pg_authid g ON g.oid = a.roleid JOIN pg_catalog.pg_authid m ON m.oid = a.member WHERE m.rolname = $1::name`, role.Name)
+		grants, err := s.column(ctx, `SELECT pg_catalog.format('GRANT %I TO %I WITH ADMIN %s, INHERIT %s, SET %s', g.rolname, m.rolname, a.admin_option::text,
+			coalesce(pg_catalog.to_jsonb(a)->>'inherit_option', m.rolinherit::text), coalesce(pg_catalog.to_jsonb(a)->>'set_option', 'true')) FROM pg_catalog.pg_auth_members a JOIN pg_catalog.pg_authid g ON g.oid = a.roleid JOIN pg_catalog.pg_authid m ON m.oid = a.member WHERE m.rolname = $1::name`, role.Name)
 		if err != nil {
 			return err
 		}
-		settings, err := column(settingsSQL(`pg_catalog.format('ALTER ROLE %I', $1::name)`, `setdatabase = 0 AND setrole = (SELECT oid FROM pg_catalog.pg_authid WHERE rolname = $1::name)`), role.Name)
+		settings, err := s.column(ctx, settingsSQL(`pg_catalog.format('ALTER ROLE %I', $1::name)`, `setdatabase = 0 AND setrole = (SELECT oid FROM pg_catalog.pg_authid WHERE rolname = $1::name)`), role.Name)
 		if err != nil {
 			return err
 		}

@@ -202,8 +202,8 @@ func Find(dir, name, which string) (*Backup, error) {
 		return nil, err
 	}
 	all, err := List(dir, "")
-	if err != nil {
-		return nil, err
+	if _, none := os.Stat(which); err != nil && none != nil {
+		return nil, err // a file is restored also where the list is broken
 	}
 	for i := len(all) - 1; i >= 0; i-- {
 		b := &all[i]

@@ -13,8 +13,10 @@ import (
 // src/bin/pg_dump/pg_dump.c), and a name in full wherever a value shows one.
 var asText = []string{
 	"SET search_path = ''", "SET datestyle = ISO", "SET intervalstyle = postgres", "SET extra_float_digits = 1", "SET timezone = 'UTC'",
-	"SET bytea_output = hex", "SET lc_monetary = 'C'", "SET row_security = off", "SET statement_timeout = 0", "SET lock_timeout = 0",
-	"SET idle_in_transaction_session_timeout = 0", "SET transaction_timeout = 0", "SET max_parallel_workers_per_gather = 0",
+	"SET bytea_output = hex", "SET lc_monetary = 'C'", "SET row_security = off", "SET max_parallel_workers_per_gather = 0",
+	// Those that the server has: transaction_timeout came with 17.
+	`SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
+	WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`,
 }
 
 // largeObjects is the name of the entry for pg_largeobject among the tables; its schema is empty.

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type Target struct {
 	Port     int
 	User     string // a superuser
 	Password string
+	SSLMode  string // libpq's; "": disable
 	CacheDir string // of compiled code; "": the default
 }
 
@@ -30,12 +32,12 @@ type Scratch func(ctx context.Context, dir string, settings map[string]string) (
 
 // connect opens a session. Its messages go nowhere.
 func (t Target) connect(ctx context.Context, database string) (*session, error) {
-	cfg, err := pgconn.ParseConfig("sslmode=disable")
+	quote := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace
+	cfg, err := pgconn.ParseConfig(fmt.Sprintf("host='%s' port=%d sslmode=%s", quote(t.Host), t.Port, cmp.Or(t.SSLMode, "disable")))
 	if err != nil {
 		return nil, err
 	}
-	cfg.Host, cfg.Port, cfg.User, cfg.Password, cfg.Database = t.Host, uint16(t.Port), t.User, t.Password, database
-	cfg.Fallbacks = nil
+	cfg.User, cfg.Password, cfg.Database = t.User, t.Password, database
 	cfg.RuntimeParams = map[string]string{"application_name": "nself backup", "client_encoding": "UTF8"}
 	c, err := pgconn.ConnectConfig(ctx, cfg)
 	if err != nil {
@@ -116,7 +118,7 @@ func (t Target) run(ctx context.Context, database string, line func(string), nam
 		Name: name, Args: args, Library: true, CacheDir: t.CacheDir, Stdout: w, Stderr: w,
 		Env: map[string]string{
 			"PGHOST": t.Host, "PGPORT": strconv.Itoa(t.Port), "PGUSER": t.User, "PGPASSWORD": t.Password,
-			"PGDATABASE": database, "PGSSLMODE": "disable", "PGAPPNAME": "nself backup",
+			"PGDATABASE": database, "PGSSLMODE": cmp.Or(t.SSLMode, "disable"), "PGAPPNAME": "nself backup",
 		},
 	})
 	w.Close()

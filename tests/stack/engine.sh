@@ -18,6 +18,9 @@ find_engine() {
 		missing="Debian's docker.io cannot be installed"
 		return 1
 	}
+	# dockerd leaves its bridge and its rules behind.
+	made_bridge=
+	[ -e /sys/class/net/docker0 ] || ! iptables-save >"$work/rules" 2>/dev/null || made_bridge=1
 	docker_dir=$work/docker
 	mkdir -p "$docker_dir"
 	unset DOCKER_CONTEXT
@@ -54,9 +57,16 @@ find_compose() {
 	return 1
 }
 
+# remove_bridge takes docker0 away, and puts the packet filter's rules back.
+remove_bridge() {
+	ip link delete docker0 2>/dev/null || true
+	iptables-restore <"$work/rules" || true
+}
+
 stop_engine() {
 	[ -n "$own_engine" ] || return 0
 	kill "$own_engine" 2>/dev/null || true
 	wait "$own_engine" || true
 	own_engine=
+	[ -z "$made_bridge" ] || remove_bridge
 }

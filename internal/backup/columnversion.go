@@ -1,0 +1,65 @@
+package backup
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"nself.org/embeddedpg/internal/tempdir"
+)
+
+// Servers of the minor releases of November 2026 (seen: 15.20) keep a number of their own, pg_attver, among the
+// options of a column. Their pg_dump leaves it out; ours, of 18.6, writes it into the dump, where no server takes it. Such a
+// dump is restored with its definitions as a script, without that option.
+
+// isColumnVersion reports whether a restore failed because of pg_attver.
+func isColumnVersion(err error) bool {
+	return err != nil && strings.Contains(err.Error(), `unrecognized parameter "pg_attver"`)
+}
+
+// fillWithoutColumnVersions is fill of an archive: definitions by psql, then the data and the rest.
+func (o RestoreOptions) fillWithoutColumnVersions(ctx context.Context, t Target, next string) error {
+	tmp, err := tempdir.Make("", "embeddedpg-restore-")
+	if err != nil {
+		return err
+	}
+	defer tmp.Remove()
+	script := filepath.Join(tmp.Path(), "definitions.sql")
+	args := append([]string{"--section=pre-data", "--no-tablespaces", "--file=" + script}, o.Args...)
+	if err := t.run(ctx, next, nil, "pg_restore", append(args, o.Backup.Path)...); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(script)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(script, []byte(withoutColumnVersions(string(text))), 0o600); err != nil {
+		return err
+	}
+	if err := t.script(ctx, next, script); err != nil {
+		return err
+	}
+	return o.archive(ctx, t, next, "--section=data", "--section=post-data")
+}
+
+// columnOptions is the line that pg_dump writes for a column's options: dumpTableSchema in src/bin/pg_dump/pg_dump.c.
+var columnOptions = regexp.MustCompile(`(?m)^(ALTER (?:FOREIGN )?TABLE ONLY .* ALTER COLUMN .* SET \()(.*\bpg_attver=[0-9]+.*)\);\n`)
+
+// withoutColumnVersions takes pg_attver out of a script of definitions.
+func withoutColumnVersions(script string) string {
+	return columnOptions.ReplaceAllStringFunc(script, func(line string) string {
+		m := columnOptions.FindStringSubmatch(line)
+		var rest []string
+		for option := range strings.SplitSeq(m[2], ", ") {
+			if !strings.HasPrefix(option, "pg_attver=") {
+				rest = append(rest, option)
+			}
+		}
+		if rest == nil {
+			return ""
+		}
+		return m[1] + strings.Join(rest, ", ") + ");\n"
+	})
+}
