@@ -9,9 +9,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/cachedir"
 	"nself.org/embeddedpg/internal/engine"
 	modules "nself.org/embeddedpg/internal/image"
 	"nself.org/embeddedpg/internal/tempdir"
@@ -33,8 +36,10 @@ func cachedCluster(ctx context.Context) (*pack, error) {
 		}
 		return openPack(name)
 	}
-	name := filepath.Join(cache, "cluster-"+hash(modules.PostgresSHA256+modules.ToolsSHA256)+".pack")
+	base := "cluster-" + hash(modules.PostgresSHA256+modules.ToolsSHA256) + ".pack"
+	name := filepath.Join(cache, base)
 	if p, err := openPack(name); !errors.Is(err, fs.ErrNotExist) {
+		note(cache, base)
 		return p, err
 	}
 	if err := os.MkdirAll(cache, 0o700); err != nil {
@@ -63,7 +68,37 @@ func cachedCluster(ctx context.Context) (*pack, error) {
 	if err := os.Rename(fresh, name); err != nil {
 		return nil, err
 	}
+	prune(cache, base)
 	return openPack(name)
+}
+
+// note keeps the cluster from being pruned.
+func note(cache, base string) {
+	dir, err := os.OpenRoot(cache)
+	if err != nil {
+		return
+	}
+	defer dir.Close()
+	if st, err := dir.Stat(base); err == nil {
+		cachedir.Used(dir, base, st)
+	}
+}
+
+var packName = regexp.MustCompile(`^cluster-[0-9a-f]{16}\.pack(\.lock)?$`)
+
+// prune removes the clusters of other versions that nobody has used for long.
+func prune(cache, base string) {
+	dir, err := os.OpenRoot(cache)
+	if err != nil {
+		return
+	}
+	defer dir.Close()
+	cachedir.Prune(dir, func(name string) time.Duration {
+		if packName.MatchString(name) && name != base && name != base+".lock" {
+			return cachedir.Unused
+		}
+		return 0
+	})
 }
 
 // makePack makes a cluster in the directory dir, and packs it into the file name.

@@ -10,10 +10,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
+	"regexp"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"nself.org/embeddedpg/internal/cachedir"
 )
 
 // cacheFormat is part of every key: change it when the engine's configuration or the file format changes.
@@ -27,13 +29,12 @@ func cacheKey(moduleHash, engine string) [32]byte {
 // cache is one open cache directory and one entry in it. All access goes through the open directory, so that what was
 // checked is what is used.
 type cache struct {
-	dir  *os.Root
-	file string // name in dir
-	path string // the same for the host's eyes
-	key  [32]byte
+	dir    *os.Root
+	module string
+	file   string // name in dir
+	path   string // the same for the host's eyes
+	key    [32]byte
 }
-
-var errUntrusted = errors.New("not trusted")
 
 // openCache opens the directory, which it makes if need be, for the entry of a module. It refuses one that others can
 // write to: its files are machine code that will run in this process.
@@ -47,31 +48,19 @@ func openCache(dir, module string, key [32]byte) (*cache, error) {
 	}
 	st, err := root.Stat(".")
 	if err == nil {
-		err = trusted(st)
+		err = cachedir.Trusted(st)
 	}
 	if err != nil {
 		root.Close()
 		return nil, fmt.Errorf("cache directory %s: %w", dir, err)
 	}
 	name := module + "-" + hex.EncodeToString(key[:8]) + ".cwasm"
-	return &cache{dir: root, file: name, path: filepath.Join(dir, name), key: key}, nil
+	return &cache{dir: root, module: module, file: name, path: filepath.Join(dir, name), key: key}, nil
 }
 
 func (c *cache) close() { c.dir.Close() }
 
-// trusted reports why the content of a file or directory may be another user's.
-func trusted(st os.FileInfo) error {
-	uid := st.Sys().(*syscall.Stat_t).Uid
-	switch {
-	case uid != uint32(os.Geteuid()):
-		return fmt.Errorf("%w: it belongs to user %d", errUntrusted, uid)
-	case st.Mode().Perm()&0o022 != 0:
-		return fmt.Errorf("%w: others may write to it (mode %#o)", errUntrusted, st.Mode().Perm())
-	}
-	return nil
-}
-
-// open returns the entry, verified. The error is os.ErrNotExist if there is no entry, errUntrusted if it is not ours,
+// open returns the entry, verified. The error is os.ErrNotExist if there is no entry, cachedir.ErrUntrusted if it is not ours,
 // else what is wrong with it.
 func (c *cache) open() (*os.File, error) {
 	f, err := c.dir.OpenFile(c.file, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
@@ -80,10 +69,10 @@ func (c *cache) open() (*os.File, error) {
 	}
 	st, err := f.Stat()
 	if err == nil && !st.Mode().IsRegular() {
-		err = fmt.Errorf("%w: not a regular file", errUntrusted)
+		err = fmt.Errorf("%w: not a regular file", cachedir.ErrUntrusted)
 	}
 	if err == nil {
-		err = trusted(st)
+		err = cachedir.Trusted(st)
 	}
 	if err == nil {
 		err = verify(f, st.Size(), c.key)
@@ -92,6 +81,7 @@ func (c *cache) open() (*os.File, error) {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", c.path, err)
 	}
+	cachedir.Used(c.dir, c.file, st)
 	return f, nil
 }
 
@@ -119,7 +109,26 @@ func (c *cache) store(artefact []byte) error {
 		c.dir.Remove(temporary)
 		return fmt.Errorf("store %s: %w", c.path, err)
 	}
+	cachedir.Prune(c.dir, c.limit)
 	return nil
+}
+
+var (
+	entryName     = regexp.MustCompile(`^(.+)-[0-9a-f]{16}\.cwasm$`)
+	temporaryName = regexp.MustCompile(`^.+-[0-9a-f]{16}\.cwasm\.[A-Z2-7]{8}\.tmp$`)
+)
+
+// limit is how long a file in the directory stays: other entries of this module until nobody has used them for long, which
+// are those of other versions, and what somebody began to write.
+func (c *cache) limit(name string) time.Duration {
+	entry := entryName.FindStringSubmatch(name)
+	switch {
+	case temporaryName.MatchString(name):
+		return cachedir.Abandoned
+	case entry != nil && entry[1] == c.module && name != c.file:
+		return cachedir.Unused
+	}
+	return 0
 }
 
 // lockPatience is how long to wait for another process that compiles before compiling as well.

@@ -271,3 +271,72 @@ func TestCacheConcurrent(t *testing.T) {
 		t.Errorf("left over: %v", left)
 	}
 }
+
+// TestCachePrune: a new entry takes the place of old ones.
+func TestCachePrune(t *testing.T) {
+	c := newCached(t)
+	c.must(t, true)
+	old := func(path string, age time.Duration) {
+		t.Helper()
+		if err := os.Chtimes(path, time.Now(), time.Now().Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const day = 24 * time.Hour
+	entry := c.entry(t)
+	dir := filepath.Dir(entry)
+	m, err := c.engine.Load("prog", c.wasm, hashOf(c.wasm), vm.LoadOptions{CacheDir: c.dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old(entry, 40*day)
+	c.must(t, false) // which uses it
+	if st, err := os.Stat(entry); err != nil || time.Since(st.ModTime()) > time.Hour {
+		t.Fatalf("an entry that is used is of %s: %v", st.ModTime(), err)
+	}
+	for name, age := range map[string]time.Duration{
+		"prog-0123456789abcdef.cwasm":               40 * day,
+		"prog-1123456789abcdef.cwasm":               20 * day,
+		"other-0123456789abcdef.cwasm":              40 * day,
+		"other-0123456789abcdef.cwasm.ABCDEFGH.tmp": 2 * day,
+		"prog-0123456789abcdef.cwasm.ABCDEFG2.tmp":  day / 2,
+		"cluster-0123456789abcdef.pack":             40 * day,
+		"prog-0123456789abcdef.cwasm.mine":          40 * day,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		old(filepath.Join(dir, name), age)
+	}
+	old(entry, 40*day)
+	// Another version of the module.
+	wasm := c.wasm
+	c.wasm = assemble(t, "(module "+imports+`(memory (export "memory") 1) (data (i32.const 0) "other data")
+	  (func (export "_start") (drop (call $sys (i32.const 42) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))))`)
+	c.must(t, true)
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := map[string]bool{}
+	for _, f := range files {
+		left[filepath.Base(f)] = true
+	}
+	for _, gone := range []string{filepath.Base(entry), "prog-0123456789abcdef.cwasm", "other-0123456789abcdef.cwasm.ABCDEFGH.tmp"} {
+		if left[gone] {
+			t.Errorf("%s is still there", gone)
+		}
+	}
+	if len(left) != 6 { // the new one, and five
+		t.Errorf("left: %v", left)
+	}
+	// The old version's code is mapped, and still runs.
+	h := newHost()
+	h.syscall = func(uint64, int32, *[6]int32) (int32, bool) { return 0, true }
+	start(t, m, h)
+	if err := h.wait(t); err != nil {
+		t.Error(err)
+	}
+	c.wasm = wasm
+	c.must(t, true)
+}

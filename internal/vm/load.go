@@ -16,6 +16,7 @@ import (
 	"time"
 	"unsafe"
 
+	"nself.org/embeddedpg/internal/cachedir"
 	"nself.org/embeddedpg/internal/kernel"
 )
 
@@ -97,7 +98,7 @@ func (e loader) load(name string, wasm []byte, hash, cacheDir string, r *reporte
 	if err == nil {
 		return m, nil
 	}
-	if errors.Is(err, errUntrusted) {
+	if errors.Is(err, cachedir.ErrUntrusted) {
 		return e.compileOnly(wasm, hash, err, r)
 	}
 	unlock := c.lock(func() { r.again(Waiting) })

@@ -1,0 +1,63 @@
+//go:build unix
+
+// Package cachedir keeps a directory of files that can be made anew: it says whose files may be used, and removes those
+// that nobody has used for long. When a file was last used is its time of modification. What the files are, and their names, is
+// the business of who makes them.
+package cachedir
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+)
+
+// Unused is how long a file stays that nobody uses, and Abandoned how long one that its maker did not finish.
+const (
+	Unused    = 30 * 24 * time.Hour
+	Abandoned = 24 * time.Hour
+)
+
+// ErrUntrusted is in the error of what may be another user's.
+var ErrUntrusted = errors.New("not trusted")
+
+// Trusted reports why the content of a file or directory may be another user's.
+func Trusted(st os.FileInfo) error {
+	uid := st.Sys().(*syscall.Stat_t).Uid
+	switch {
+	case uid != uint32(os.Geteuid()):
+		return fmt.Errorf("%w: it belongs to user %d", ErrUntrusted, uid)
+	case st.Mode().Perm()&0o022 != 0:
+		return fmt.Errorf("%w: others may write to it (mode %#o)", ErrUntrusted, st.Mode().Perm())
+	}
+	return nil
+}
+
+// Used notes that a file is used, at most once a day. In a directory that cannot be written it notes nothing.
+func Used(dir *os.Root, name string, st os.FileInfo) {
+	if now := time.Now(); now.Sub(st.ModTime()) > 24*time.Hour {
+		_ = dir.Chtimes(name, time.Time{}, now)
+	}
+}
+
+// Prune removes the regular files of this user that limit gives an age and that are older: 0 is none, the file stays. A file that
+// a process has open or mapped stays its own. Nothing is reported: what cannot be removed stays, and the next Prune tries again.
+func Prune(dir *os.Root, limit func(name string) time.Duration) {
+	d, err := dir.Open(".")
+	if err != nil {
+		return
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(-1)
+	for _, name := range names {
+		age := limit(name)
+		if age == 0 {
+			continue
+		}
+		st, err := dir.Lstat(name)
+		if err == nil && st.Mode().IsRegular() && Trusted(st) == nil && time.Since(st.ModTime()) > age {
+			_ = dir.Remove(name)
+		}
+	}
+}
