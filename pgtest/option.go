@@ -64,6 +64,25 @@ func SQL(statements string) Option {
 	}
 }
 
+// below lists some of the files, for an error: with go:embed the pattern needs the directory's name.
+func below(files fs.FS) []string {
+	var names []string
+	_ = fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			names = append(names, name)
+		}
+		if len(names) == 5 {
+			names = append(names, "...")
+			return fs.SkipAll
+		}
+		return nil
+	})
+	if names == nil {
+		return []string{"none at all"}
+	}
+	return names
+}
+
 // MigrateFS runs the SQL files that match one of the patterns (of fs.Glob; none is "*.sql") in the template, in the
 // order of their names, each as one transaction unless it contains commands for transactions. A directory with files
 // for both ways wants a pattern such as "*.up.sql". No match is an error. The template is named by the files' names and
@@ -77,7 +96,7 @@ func MigrateFS(files fs.FS, patterns ...string) Option {
 		for _, p := range patterns {
 			found, err := fs.Glob(files, p)
 			if err == nil && len(found) == 0 {
-				err = fmt.Errorf("no file matches %s", p)
+				err = fmt.Errorf("no file matches %s; there are %s", p, strings.Join(below(files), ", "))
 			}
 			if err != nil {
 				o.err = fmt.Errorf("pgtest.MigrateFS: %w", err)

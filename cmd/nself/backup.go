@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -166,8 +165,9 @@ type listed struct {
 }
 
 func (b *backups) newList() *cobra.Command {
-	var all, asJSON bool
+	var all bool
 	var format string
+	var asJSON *bool
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List the complete backups",
@@ -187,14 +187,12 @@ func (b *backups) newList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON || format == "json" {
+			if *asJSON || format == "json" {
 				list := []listed{}
 				for _, f := range found {
 					list = append(list, listed{f.ID, f.Name, f.Tag, f.Created, string(f.Format), f.Database, f.Version, f.Size, f.Path})
 				}
-				e := json.NewEncoder(cmd.OutOrStdout())
-				e.SetIndent("", "  ")
-				return e.Encode(list)
+				return printJSON(cmd.OutOrStdout(), list)
 			}
 			if len(found) == 0 {
 				fmt.Fprintf(cmd.OutOrStdout(), "No backups in %s.\n", dir)
@@ -209,7 +207,7 @@ func (b *backups) newList() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "those of other projects too")
-	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	asJSON = jsonFlag(c)
 	c.Flags().StringVar(&format, "format", "table", "table or json")
 	return c
 }
@@ -243,7 +241,7 @@ time of a restore, and its room in the directory for temporary files.`,
 			} else if found.Format.Physical() {
 				how = "the cluster recovers, and each can be read"
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "Backup %s is good: %d tables, %d rows; %s.\n", found.ID, v.Tables, v.Rows, how)
+			fmt.Fprintf(cmd.OutOrStdout(), "Backup %s is good: %s, %s; %s.\n", found.ID, plural(v.Tables, "table"), plural(int(v.Rows), "row"), how)
 			return nil
 		},
 	}

@@ -56,7 +56,7 @@ With --data-dir, either goes into a data directory of its own, and the project's
 		RunE: func(cmd *cobra.Command, args []string) error {
 			which, rest, err := fileAndRest(cmd, args)
 			if err == nil && which == "" {
-				err = &embeddedpg.Error{Op: cmd.CommandPath(), Err: errors.New("which backup?"), Hint: cmd.CommandPath() + " latest, or an ID of nself backup list, or a file"}
+				err = &embeddedpg.Error{Op: verb(cmd), Err: errors.New("which backup?"), Hint: cmd.CommandPath() + " latest, or an ID of nself backup list, or a file"}
 			}
 			if err != nil {
 				return err

@@ -33,10 +33,7 @@ put changes of your own into docker-compose.override.yml.`,
 			return err
 		}
 		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), struct {
-				compose.Result
-				Route docker.Route `json:"route"`
-			}{result, route})
+			return printJSON(cmd.OutOrStdout(), buildReport{result, route})
 		}
 		for _, name := range result.Changed {
 			fmt.Fprintln(cmd.OutOrStdout(), "wrote", name)
@@ -80,4 +77,10 @@ func (b backend) route() (docker.Route, error) {
 	return b.engine.Route(docker.RouteOptions{
 		Wanted: b.p.Get("NSELF_DB_ROUTE"), Listen: b.p.Get("NSELF_DB_LISTEN"), Host: b.p.Get("NSELF_DB_HOST"), Port: d.Port,
 	})
+}
+
+// buildReport is what build --json prints.
+type buildReport struct {
+	compose.Result
+	Route docker.Route `json:"route"`
 }

@@ -52,9 +52,16 @@ func embedded(s supervisor.State, password string) database {
 func running(ctx context.Context, paths supervisor.Paths) (supervisor.State, error) {
 	s, err := supervisor.Find(ctx, paths)
 	if err == nil && s.Phase != supervisor.Ready {
-		err = &embeddedpg.Error{Op: "connect to the database of", Path: paths.Runtime, Err: errors.New("it does not run: " + string(s.Phase)), Hint: "start it: nself start --embedded-pg --only postgres"}
+		err = &embeddedpg.Error{Op: "connect to the database of", Path: paths.Runtime, Err: notRunning(s.Phase), Hint: "start it: nself start --embedded-pg --only postgres"}
 	}
 	return s, err
+}
+
+func notRunning(phase supervisor.Phase) error {
+	if phase == supervisor.Stopped {
+		return errors.New("it does not run")
+	}
+	return errors.New("it does not run: " + string(phase))
 }
 
 // environment is libpq's. An empty value takes a variable away.

@@ -43,7 +43,7 @@ func TestMigrate(t *testing.T) {
 	if strings.Count(out, "applied ") != 3 || !strings.Contains(out, "10_last/up.sql") || !strings.Contains(out, "without a transaction: CONCURRENTLY") {
 		t.Error(out)
 	}
-	if out := p.ok("db", "migrate"); out != "Nothing to do: no migration of migrations is pending.\n" {
+	if out := p.ok("db", "migrate"); out != "Nothing to do: no migration in migrations is pending.\n" {
 		t.Error(out)
 	}
 	p.ok("db", "migrate", "down", "--steps", "2")
@@ -103,7 +103,7 @@ func TestDump(t *testing.T) {
 	}
 	// Both commands ask the same.
 	for _, command := range []string{"db", "backup"} {
-		want := "nself: nself " + command + " restore: the database app will be replaced by app.dump, and its clients disconnected, and there is no terminal to ask on\n  say so: nself " + command + " restore --yes\n"
+		want := "nself: " + command + " restore: the database app will be replaced by app.dump, and its clients disconnected, and there is no terminal to ask on\n  if that is meant, add --yes\n"
 		if r := p.run(command, "restore", "app.dump"); r.code != 1 || r.err != want {
 			t.Errorf("%+v", r)
 		}

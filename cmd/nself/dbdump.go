@@ -68,7 +68,7 @@ func fileAndRest(cmd *cobra.Command, args []string) (file string, rest []string,
 		n = len(args)
 	}
 	if n > 1 {
-		return "", nil, &embeddedpg.Error{Op: cmd.CommandPath(), Err: fmt.Errorf("there are %d files", n), Hint: "give one; arguments of PostgreSQL's own program come after --"}
+		return "", nil, &embeddedpg.Error{Op: verb(cmd), Err: fmt.Errorf("there are %d files", n), Hint: "give one; arguments of PostgreSQL's own program come after --"}
 	}
 	if n == 1 {
 		file = args[0]

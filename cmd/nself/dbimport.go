@@ -39,7 +39,7 @@ The password of the URL is better given by PGPASSWORD or ~/.pgpass: a command li
 				}
 			}
 			if ways != 1 {
-				return &embeddedpg.Error{Op: cmd.CommandPath(), Err: errors.New("say from where, or to where"), Hint: "give one of --from URL, --to URL, --from-docker and --to-docker"}
+				return &embeddedpg.Error{Op: verb(cmd), Err: errors.New("say from where, or to where"), Hint: "give one of --from URL, --to URL, --from-docker and --to-docker"}
 			}
 			db, err := p.reach(cmd.Context())
 			if err != nil {

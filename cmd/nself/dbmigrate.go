@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -146,7 +147,7 @@ func (p *project) migrate(cmd *cobra.Command, f *migrateFlags, did string, conce
 		return errors.Join(printJSON(cmd.OutOrStdout(), done), err)
 	}
 	if err == nil && len(done) == 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "Nothing to do: no %s of %s is %s.\n", f.kind.Name, dir, concerns)
+		f.nothing(cmd.OutOrStdout(), dir, concerns)
 	}
 	return err
 }
@@ -156,6 +157,15 @@ func noTransaction(why string) string {
 		return ""
 	}
 	return ", without a transaction: " + why
+}
+
+// nothing says why nothing is done.
+func (f *migrateFlags) nothing(w io.Writer, dir string, concerns migrate.State) {
+	if _, err := os.Stat(dir); err != nil {
+		fmt.Fprintf(w, "Nothing to do: there is no directory %s.\n", dir)
+		return
+	}
+	fmt.Fprintf(w, "Nothing to do: no %s in %s is %s.\n", f.kind.Name, dir, concerns)
 }
 
 // wouldRun is --dry-run.
@@ -188,7 +198,7 @@ func (f *migrateFlags) wouldRun(cmd *cobra.Command, conn *pgx.Conn, dir string, 
 		fmt.Fprintf(cmd.OutOrStdout(), "would run %s\n", s.Path)
 	}
 	if len(list) == 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "Nothing to do: no %s of %s is %s.\n", f.kind.Name, dir, concerns)
+		f.nothing(cmd.OutOrStdout(), dir, concerns)
 	}
 	return nil
 }

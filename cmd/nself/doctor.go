@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -119,7 +120,7 @@ func (p *project) checkConfiguration() []finding {
 	}
 	err := p.Check()
 	if err == nil {
-		return []finding{fine("configuration", "%v are complete", p.Files)}
+		return []finding{fine("configuration", "complete: %s", strings.Join(p.Files, ", "))}
 	}
 	var list []finding
 	parts := []error{err}
@@ -146,8 +147,11 @@ func (p *project) checkSecrecy(fix bool) finding {
 			return failed("secrets", err)
 		}
 	}
-	if len(loose) > 0 {
-		return fine("secrets", "took others' access to %v away", loose)
+	switch {
+	case len(loose) > 0:
+		return fine("secrets", "took others' access to %s away", strings.Join(loose, ", "))
+	case len(p.Files) == 0:
+		return fine("secrets", "there are none yet")
 	}
 	return fine("secrets", "this user alone can read the .env files")
 }
@@ -225,10 +229,11 @@ func (p *project) checkDocker(ctx context.Context) []finding {
 	b, err := p.docker(ctx)
 	if err != nil {
 		if p.Embedded && !p.built() {
-			f := fine("docker", "%s; the database alone does not need it", reason(err))
-			return []finding{f}
+			return []finding{fine("docker", "not needed for the database alone; for Hasura, Auth and Nginx: %s", reason(err))}
 		}
-		return []finding{failed("docker", err)}
+		f := failed("docker", err)
+		f.Detail = reason(err).Error()
+		return []finding{f}
 	}
 	findings := []finding{fine("docker", "Docker %s (%s), Compose %s", b.engine.Version, b.engine.System, b.engine.ComposeVersion)}
 	route, err := b.route()
@@ -244,7 +249,7 @@ func (p *project) checkDocker(ctx context.Context) []finding {
 	if err != nil {
 		return append(findings, failed("ports", err))
 	}
-	return append(findings, fine("ports", "free, or the services' own"))
+	return append(findings, fine("ports", "free, or taken by these services themselves"))
 }
 
 func routeText(r docker.Route) string {

@@ -29,6 +29,9 @@ embedded database's is rotated at 10 MB, and three old files are kept beside it,
 					return err
 				}
 			}
+			if len(args) == 1 && args[0] != "postgres" && !p.built() {
+				return &embeddedpg.Error{Op: "read the log of", Path: args[0], Err: errors.New("it was never started here"), Hint: "nself start --embedded-pg starts it, in Docker; nself logs is the database's"}
+			}
 			if p.built() && (len(args) == 0 && !p.Embedded || len(args) == 1 && !(p.Embedded && args[0] == "postgres")) {
 				return p.containerLogs(cmd, args, lines, follow)
 			}

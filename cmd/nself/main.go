@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"nself.org/embeddedpg"
@@ -25,7 +26,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
@@ -33,8 +34,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if errors.As(err, &code) {
 		return int(code)
 	}
+	if text := misread(err); text != "" {
+		fmt.Fprintf(stderr, "nself: %s\n  see %s --help\n", text, cmd.CommandPath())
+		return 1
+	}
 	printError(stderr, err)
 	return 1
+}
+
+// misread returns what Cobra says of a command line that it does not understand; "" for other errors. Such errors can be
+// told by their text alone.
+func misread(err error) string {
+	for _, how := range []string{"unknown command ", "unknown flag: ", "unknown shorthand flag: ", "flag needs an argument: ", "invalid argument ", "accepts ", "requires "} {
+		if text := strings.TrimSpace(err.Error()); strings.HasPrefix(text, how) {
+			text = strings.Replace(text, "\n\nDid you mean this?\n\t", "; did you mean ", 1)
+			return strings.ReplaceAll(text, "\n\t", ", or ")
+		}
+	}
+	return ""
 }
 
 // exitCode is an error that has been told already, or is no error but a code for scripts.

@@ -19,7 +19,7 @@ func jsonFlag(c *cobra.Command) *bool {
 	return c.Flags().BoolP("json", "j", false, "print JSON")
 }
 
-// printJSON prints a value for programs. Fields are added over time, not changed.
+// printJSON prints a value for programs: docs/json.md has its fields, and what may change.
 func printJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
@@ -34,7 +34,7 @@ func confirm(cmd *cobra.Command, yes bool, what string) error {
 	}
 	in, ok := cmd.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return &embeddedpg.Error{Op: cmd.CommandPath(), Err: errors.New(what + ", and there is no terminal to ask on"), Hint: "say so: " + cmd.CommandPath() + " --yes"}
+		return &embeddedpg.Error{Op: verb(cmd), Err: errors.New(what + ", and there is no terminal to ask on"), Hint: "if that is meant, add --yes"}
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s. Go on? [y/N] ", strings.ToUpper(what[:1])+what[1:])
 	answer, err := bufio.NewReader(in).ReadString('\n')
@@ -47,6 +47,9 @@ func confirm(cmd *cobra.Command, yes bool, what string) error {
 	}
 	return errors.New("nothing was changed")
 }
+
+// verb is what a command does as an error's text begins with it: its words without nself.
+func verb(cmd *cobra.Command) string { return strings.TrimPrefix(cmd.CommandPath(), "nself ") }
 
 // plural is "1 file", "2 files".
 func plural(n int, what string) string {

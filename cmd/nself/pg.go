@@ -95,7 +95,7 @@ func (p *project) runProgram(ctx context.Context, name string, args []string) er
 		defer done()
 	}
 	code, err := client.Run(context.WithoutCancel(ctx), client.Command{
-		Name: name, Args: args, Env: env, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Name: name, Args: args, Env: env, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Compile: compiling(os.Stderr),
 	})
 	if err != nil {
 		return err

@@ -99,7 +99,7 @@ func TestBackupCommands(t *testing.T) {
 	if err := json.Unmarshal([]byte(p.ok("backup", "list", "--json")), &list); err != nil || len(list) != 1 || list[0].Tag != "first" {
 		t.Fatal(list, err)
 	}
-	if out := p.ok("backup", "verify", "latest"); !strings.Contains(out, "1 tables, 100 rows; each is as it was") {
+	if out := p.ok("backup", "verify", "latest"); !strings.Contains(out, "1 table, 100 rows; each is as it was") {
 		t.Error(out)
 	}
 	p.query("INSERT INTO t VALUES (1000)")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/term"
 	"nself.org/embeddedpg"
@@ -17,6 +18,7 @@ type progress struct {
 	stage    embeddedpg.Stage
 	brief    bool // without a terminal, tell of what takes long alone
 	open     bool // the line has no end yet
+	elapsed  time.Duration
 }
 
 func newProgress(w io.Writer) *progress {
@@ -25,7 +27,7 @@ func newProgress(w io.Writer) *progress {
 }
 
 var stageText = map[embeddedpg.Stage]string{
-	embeddedpg.StageCompile: "Compiling PostgreSQL for this machine, once",
+	embeddedpg.StageCompile: "Compiling PostgreSQL for this machine, once: ten seconds or more",
 	embeddedpg.StageCreate:  "Creating the database",
 	embeddedpg.StageStart:   "Starting PostgreSQL",
 }
@@ -36,6 +38,10 @@ func (p *progress) show(e supervisor.Event) {
 		return
 	}
 	if p.terminal {
+		if p.stage == embeddedpg.StageCompile && e.Stage != p.stage {
+			p.compiled()
+		}
+		p.elapsed = e.Elapsed
 		if e.Elapsed > 0 {
 			text += fmt.Sprintf(" (%.1f s)", e.Elapsed.Seconds())
 		}
@@ -47,7 +53,24 @@ func (p *progress) show(e supervisor.Event) {
 	p.stage = e.Stage
 }
 
+// compiling tells, in one line, that a program of PostgreSQL's is compiled before it runs: what follows is its output.
+func compiling(w io.Writer) func(time.Duration) {
+	p := &progress{w: w}
+	return func(elapsed time.Duration) {
+		p.show(supervisor.Event{Stage: embeddedpg.StageCompile, Elapsed: elapsed})
+	}
+}
+
+// compiled leaves a line of what took long and will not come again.
+func (p *progress) compiled() {
+	fmt.Fprintf(p.w, "\r\x1b[KCompiled PostgreSQL for this machine (%.1f s).\n", p.elapsed.Seconds())
+	p.open = false
+}
+
 func (p *progress) end() {
+	if p.open && p.stage == embeddedpg.StageCompile {
+		p.compiled()
+	}
 	if p.open {
 		fmt.Fprint(p.w, "\r\x1b[K")
 		p.open = false

@@ -26,7 +26,7 @@ func (d database) tool(ctx context.Context, name string, args ...string) error {
 	// Interrupts are the program's: they cancel a query and do not end nself.
 	code, err := client.Run(context.WithoutCancel(ctx), client.Command{
 		Name: name, Args: args, Env: d.environment(),
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Compile: compiling(os.Stderr),
 	})
 	if err != nil {
 		return err

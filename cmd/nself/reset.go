@@ -25,7 +25,7 @@ The .env files, backups and everything else of yours stay. nself db reset emptie
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if keepData && purge {
-				return &embeddedpg.Error{Op: cmd.CommandPath(), Err: errors.New("--keep-data and --purge exclude each other"), Hint: "give one of them"}
+				return &embeddedpg.Error{Op: verb(cmd), Err: errors.New("--keep-data and --purge exclude each other"), Hint: "give one of them"}
 			}
 			if !keepData {
 				if err := confirm(cmd, yes, "all data of this project's database will be lost"); err != nil {

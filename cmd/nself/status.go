@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -95,6 +94,9 @@ func (p *project) examine(ctx context.Context) (report, error) {
 		if err != nil {
 			return r, err
 		}
+		if s.Status == string(supervisor.Stopped) {
+			s.Details = p.howToStart()
+		}
 		r.Services = append(r.Services, s)
 	}
 	if p.built() {
@@ -108,6 +110,17 @@ func (p *project) examine(ctx context.Context) (report, error) {
 	r.Summary.Total = len(r.Services)
 	r.Summary.Unhealthy = r.Summary.Total - r.Summary.Healthy
 	return r, nil
+}
+
+// howToStart is what to type for the embedded database to run: with the rest if there is one.
+func (p *project) howToStart() string {
+	switch {
+	case p.built():
+		return "nself start starts it"
+	case p.Embedded:
+		return "start it: nself start --embedded-pg --only postgres"
+	}
+	return "nothing was started here yet: nself start --embedded-pg --only postgres, or nself start --embedded-pg with Docker"
 }
 
 func examineEmbedded(ctx context.Context, paths supervisor.Paths) (serviceReport, error) {
@@ -135,8 +148,6 @@ func examineEmbedded(ctx context.Context, paths supervisor.Paths) (serviceReport
 		r.State = &s
 	case supervisor.Crashed:
 		r.Details = cmp.Or(s.Failure, "it ended by itself; nself start brings it back, and nothing committed is lost")
-	case supervisor.Stopped:
-		r.Details = "nself start starts it"
 	}
 	return r, nil
 }
@@ -203,6 +214,12 @@ func (r report) exit() error {
 	return nil
 }
 
+type healthReport struct {
+	Healthy   bool `json:"healthy"`
+	Total     int  `json:"total"`     // services
+	Unhealthy int  `json:"unhealthy"` // of them
+}
+
 func newHealth(p *project) *cobra.Command {
 	var wait time.Duration
 	c := &cobra.Command{
@@ -229,7 +246,7 @@ func newHealth(p *project) *cobra.Command {
 		}
 		switch {
 		case *asJSON:
-			err = json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"healthy": len(bad) == 0, "total": r.Summary.Total, "unhealthy": r.Summary.Unhealthy})
+			err = printJSON(cmd.OutOrStdout(), healthReport{len(bad) == 0, r.Summary.Total, r.Summary.Unhealthy})
 		case len(bad) == 0:
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), "healthy")
 		default:

@@ -59,11 +59,11 @@ func TestTrouble(t *testing.T) {
 		},
 		{
 			name: "Docker's daemon down", docker: "echo '" + daemonDown + "' >&2; exit 1", args: []string{"start", "--embedded-pg"}, code: 1,
-			want: "nself: use Docker: the Docker daemon does not answer: " + daemonDown + "\n  start it (sudo systemctl start docker, or open Docker Desktop) and try again, " + aloneHint,
+			want: "nself: use Docker: the Docker daemon does not answer: " + daemonDown + "\n  Hasura, Auth and Nginx run in Docker: start it (sudo systemctl start docker, or open Docker Desktop) and try again, " + aloneHint,
 		},
 		{
 			name: "Docker's daemon down, database in Docker", docker: "echo '" + daemonDown + "' >&2; exit 1", args: []string{"start"}, code: 1,
-			want: "nself: use Docker: the Docker daemon does not answer: " + daemonDown + "\n  start it (sudo systemctl start docker, or open Docker Desktop) and try again, " + aloneHint,
+			want: "nself: use Docker: the Docker daemon does not answer: " + daemonDown + "\n  Hasura, Auth and Nginx run in Docker: start it (sudo systemctl start docker, or open Docker Desktop) and try again, " + aloneHint,
 		},
 		{
 			name: "weak secret", dotenv: "POSTGRES_PASSWORD=secret\n", args: alone, code: 1,
@@ -97,10 +97,12 @@ func TestTrouble(t *testing.T) {
 		{name: "variable", env: []string{"NSELF_EMBEDDED_PG=maybe"}, args: alone, code: 1, want: "nself: use NSELF_EMBEDDED_PG: \"maybe\" is neither true nor false\n  set it to true or false\n"},
 		{name: "port", dotenv: "POSTGRES_PORT=http\n", args: alone, code: 1, want: "nself: use POSTGRES_PORT: \"http\" is not a port number\n  use 1 to 65535\n"},
 		{name: "user", dotenv: "POSTGRES_USER=pg_me\n", args: alone, code: 1, want: "nself: use POSTGRES_USER pg_me: names of roles that begin with pg_ are PostgreSQL's own\n  choose another name\n"},
-		{name: "flag", args: []string{"start", "--nonsense"}, code: 1, want: "nself: unknown flag: --nonsense\n"},
-		{name: "command", args: []string{"strat"}, code: 1, want: "nself: unknown command \"strat\" for \"nself\"\n\nDid you mean this?\n\tstart\n\n"},
+		{name: "flag", args: []string{"start", "--nonsense"}, code: 1, want: "nself: unknown flag: --nonsense\n  see nself start --help\n"},
+		{name: "command", args: []string{"strat"}, code: 1, want: "nself: unknown command \"strat\" for \"nself\"; did you mean start\n  see nself --help\n"},
 		{name: "log", args: []string{"logs"}, code: 1, want: "nself: read the log DIR/.nself/embedded-pg/postgres.log: there is none: the database has never run\n  start it: nself start --embedded-pg --only postgres\n"},
-		{name: "not running", args: []string{"db", "list"}, code: 1, want: "nself: connect to the database of DIR/.nself/embedded-pg: it does not run: stopped\n  start it: nself start --embedded-pg --only postgres\n"},
+		{name: "no command to run", args: []string{"run"}, code: 1, want: "nself: requires at least 1 arg(s), only received 0\n  see nself run --help\n"},
+		{name: "log of a service that never ran", args: []string{"logs", "nginx"}, code: 1, want: "nself: read the log of nginx: it was never started here\n  nself start --embedded-pg starts it, in Docker; nself logs is the database's\n"},
+		{name: "not running", args: []string{"db", "list"}, code: 1, want: "nself: connect to the database of DIR/.nself/embedded-pg: it does not run\n  start it: nself start --embedded-pg --only postgres\n"},
 		{name: "supervise by hand", args: []string{"supervise"}, code: 1, want: ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

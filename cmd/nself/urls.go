@@ -75,7 +75,7 @@ func (p *project) printURLs(w io.Writer, s *supervisor.State) {
 		fmt.Fprintf(w, "  %-9s %s%s\n", u.Service, u.URL, note)
 	}
 	if len(list) == 0 {
-		fmt.Fprintln(w, "Nothing runs here: nself start --embedded-pg --only postgres, or nself start, starts it.")
+		fmt.Fprintln(w, "Nothing runs here. The database alone: nself start --embedded-pg --only postgres; with Docker all of it: nself start --embedded-pg")
 	}
 }
 

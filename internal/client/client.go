@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"nself.org/embeddedpg/internal/engine"
 	"nself.org/embeddedpg/internal/image"
@@ -22,11 +23,12 @@ const prefix = "/pgsql"
 
 // Command is one run of a program. Its working directory is the host program's.
 type Command struct {
-	Name     string            // such as psql
-	Args     []string          // without the name
-	Env      map[string]string // on top of the host program's environment; an empty value takes a variable away
-	Library  bool              // run for the host program and not for a person: no signals are passed on, and no PG* variable
-	CacheDir string            // of compiled code; "": the default
+	Name     string              // such as psql
+	Args     []string            // without the name
+	Env      map[string]string   // on top of the host program's environment; an empty value takes a variable away
+	Library  bool                // run for the host program and not for a person: no signals are passed on, and no PG* variable
+	CacheDir string              // of compiled code; "": the default
+	Compile  func(time.Duration) // called several times a second while the programs are compiled, with the time taken so far; may be nil
 	Stdin    *os.File
 	Stdout   *os.File
 	Stderr   *os.File
@@ -38,7 +40,7 @@ var forwarded = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, sy
 // Run runs the program to its end and returns its exit code: 128 and the signal's number if one killed
 // it, as a shell has it. If ctx ends the program is killed.
 func Run(ctx context.Context, c Command) (int, error) {
-	e, err := engine.Load(ctx, engine.Options{CacheDir: c.CacheDir, Tools: true})
+	e, err := engine.Load(ctx, engine.Options{CacheDir: c.CacheDir, Tools: true, Compile: c.Compile})
 	if err != nil {
 		return 0, err
 	}

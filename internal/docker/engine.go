@@ -110,7 +110,7 @@ func explain(ctx context.Context, err error, messages string) error {
 	case errors.Is(err, context.DeadlineExceeded), strings.Contains(messages, "Is the docker daemon running"),
 		strings.Contains(messages, "Cannot connect"), strings.Contains(messages, "connection refused"), strings.Contains(messages, "no such host"),
 		strings.Contains(messages, "failed to connect"), strings.Contains(messages, "error during connect"):
-		return problem(ErrDown, message, "start it (sudo systemctl start docker, or open Docker Desktop) and try again, "+alone)
+		return problem(ErrDown, message, "Hasura, Auth and Nginx run in Docker: start it (sudo systemctl start docker, or open Docker Desktop) and try again, "+alone)
 	}
 	if message != "" {
 		err = errors.New(message)
