@@ -35,5 +35,6 @@ tools=(
 )
 
 # make for modules: an extension from outside asks pg_config for the makefile of
-# PGXS, and gets ours; nothing is tuned for the building machine.
-module_make=(make -s "-j$(nproc)" "PG_CONFIG=echo $B/wasm/pgxs.mk;:" OPTFLAGS=)
+# PGXS, and gets ours; nothing is tuned for the building machine. OPTFLAGS is
+# pgvector's: four sums side by side, as each addition waits for the one before.
+module_make=(make -s "-j$(nproc)" "PG_CONFIG=echo $B/wasm/pgxs.mk;:" "OPTFLAGS=-mllvm -force-vector-interleave=4")

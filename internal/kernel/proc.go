@@ -15,8 +15,8 @@ func (p *Process) exitGroup(a *[6]int32) int32 {
 // args (private call 5002) fills a buffer with argc, argv, NULL, environ, NULL, the auxiliary vector and the
 // strings they point to, as Linux lays out a new stack. It returns the size needed.
 func (p *Process) args(a *[6]int32) int32 {
-	const atNull, atPagesz = 0, 6
-	words := 1 + len(p.argv) + 1 + len(p.env) + 1 + 4
+	const atNull, atPagesz, atHwcap = 0, 6, 16
+	words := 1 + len(p.argv) + 1 + len(p.env) + 1 + 6
 	size := words * 4
 	for _, list := range [][]string{p.argv, p.env} {
 		for _, s := range list {
@@ -47,10 +47,17 @@ func (p *Process) args(a *[6]int32) int32 {
 	}
 	word(atPagesz)
 	word(4096)
+	word(atHwcap)
+	word(hwcap)
 	word(atNull)
 	word(0)
 	return int32(size)
 }
+
+// hwcap says of the processor what guest_barrier.h wants to know.
+var hwcap = map[string]uint32{"amd64": hwcapTSO}[runtime.GOARCH]
+
+const hwcapTSO = 1
 
 // spawn (private call 5004) starts a program: spawn(argv, fds[3] or 0, environ or 0). The child gets the
 // descriptors that are not close-on-exec, the working directory, the signal mask and the process group.

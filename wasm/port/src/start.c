@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include "guest_barrier.h"
 #include "host.h"
 #include "libc.h"
 #include "pthread_impl.h"
@@ -45,6 +46,7 @@ __attribute__((__export_name__("_start"))) void _start(void)
 	int argc = args[0];
 	char **argv = (char **)(args + 1);
 	__init_libc(argv + argc + 1, argv[0]);
+	__guest_weak_memory = !(__hwcap & GUEST_HWCAP_TSO);
 	__wasm_call_ctors();
 	exit(__main_argc_argv(argc, argv));
 }
