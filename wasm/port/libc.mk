@@ -15,7 +15,7 @@ SKIP := $(wildcard src/ldso/*.c src/setjmp/*.c src/aio/*.c src/mq/*.c) \
 	$(addprefix src/process/,posix_spawn.c vfork.c) \
 	$(addprefix src/thread/,__set_thread_area.c __unmapself.c clone.c pthread_cancel.c pthread_create.c \
 	thrd_create.c thrd_exit.c) src/time/timer_create.c \
-	src/env/__init_tls.c src/linux/sbrk.c src/locale/locale_map.c
+	src/env/__init_tls.c src/linux/sbrk.c src/locale/locale_map.c src/stdlib/strtol.c
 
 OBJECTS := $(patsubst src/%.c,obj/%.o,$(filter-out $(SKIP),$(wildcard src/*/*.c))) obj/wasm/throw.o
 
@@ -23,6 +23,9 @@ all: $(OBJECTS)
 
 # Here the builtins are what the functions are made of.
 obj/wasm/memory.o: CFLAGS += -mbulk-memory-opt
+
+# What ours leave to them.
+obj/stdlib/strtod.o: CFLAGS += -Dstrtod=__musl_strtod -Dstrtof=__musl_strtof
 
 obj/%.o: src/%.c
 	@mkdir -p $(@D)
