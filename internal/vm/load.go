@@ -23,19 +23,6 @@ import (
 // engineKey stands for all that decides what machine code comes out of the same module on the same processor.
 var engineKey = fmt.Sprintf("wasmtime %s, guard %d", C.WASMTIME_VERSION, guardSize)
 
-// LoadOptions are the choices of Load.
-type LoadOptions struct {
-	CacheDir string // of compiled code; "": none
-
-	// SideModules makes the program one that side modules can be put into. Its functions are then reachable by name,
-	// which costs a second of compiling and milliseconds of each start for a program with many.
-	SideModules bool
-
-	// Progress, if not nil, is called at the beginning of each phase and several times a second while one lasts, never
-	// twice at once and not after Load has returned.
-	Progress func(Progress)
-}
-
 // Load returns the module with the given bytes, of which sha256hex is the hash. Its compiled form is taken from the
 // cache directory if an intact one is there that only we can have written; else the module is compiled, which takes
 // seconds, and stored there. A damaged entry is replaced. A directory or file that others could have written is left

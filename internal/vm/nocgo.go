@@ -20,7 +20,7 @@ var _ kernel.Module = (*Module)(nil)
 
 func New(Config) (*Engine, error) { return nil, errNoCgo }
 
-func (*Engine) Load(string, []byte, string, string, func(Progress)) (*Module, error) {
+func (*Engine) Load(string, []byte, string, LoadOptions) (*Module, error) {
 	return nil, errNoCgo
 }
 func (*Engine) Wait()        {}
