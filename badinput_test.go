@@ -343,7 +343,9 @@ func TestWrongCredentials(t *testing.T) {
 
 // TestBadPackets sends what is no startup packet. Each connection ends, and the server lives.
 func TestBadPackets(t *testing.T) {
-	s := start(t, embeddedpg.Config{Listen: "127.0.0.1:0", Settings: map[string]string{"authentication_timeout": "1s"}})
+	s := start(t, embeddedpg.Config{
+		DataDir: newCluster(t), Password: templatePassword, Listen: "127.0.0.1:0", Settings: map[string]string{"authentication_timeout": "1s"},
+	})
 	length := func(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 	packets := map[string][]byte{
 		"nothing":        nil,

@@ -3,6 +3,7 @@ package embeddedpg_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"log/slog"
 	"net"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/tempdir"
 )
 
 // limit bounds every test's waits: a first compile included.
@@ -124,14 +126,21 @@ func TestMain(m *testing.M) {
 	if os.Getenv(parentMarker) != "" {
 		parentMain()
 	}
-	code := m.Run()
-	if shared.server != nil {
-		shared.server.Close()
+	all := func() int {
+		code := m.Run()
+		if shared.server != nil {
+			shared.server.Close()
+		}
+		if template.dir != "" {
+			os.RemoveAll(template.dir)
+		}
+		return code
 	}
-	if template.dir != "" {
-		os.RemoveAll(template.dir)
+	flag.Parse()
+	if testing.Short() {
+		os.Exit(tempdir.InMemory(all))
 	}
-	os.Exit(code)
+	os.Exit(all())
 }
 
 // newCluster returns the data directory of a cleanly stopped cluster of the test's own.

@@ -3,6 +3,8 @@ package pgxembed_test
 import (
 	"context"
 	"errors"
+	"flag"
+	"os"
 	"testing"
 	"time"
 
@@ -10,8 +12,17 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/tempdir"
 	"nself.org/embeddedpg/pgxembed"
 )
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if testing.Short() {
+		os.Exit(tempdir.InMemory(m.Run))
+	}
+	os.Exit(m.Run())
+}
 
 func start(t *testing.T) *embeddedpg.Server {
 	t.Helper()

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -39,7 +38,8 @@ func TestConnects(t *testing.T) {
 
 // TestPrograms runs programs as a person does: files, pipes, exit codes.
 func TestPrograms(t *testing.T) {
-	p := newProject(t)
+	temp := t.TempDir()
+	p := newProject(t, "TMPDIR="+temp)
 	if r := p.run("pg"); r.code != 0 || !strings.Contains(r.out, "pg_basebackup") {
 		t.Errorf("%+v", r)
 	}
@@ -74,7 +74,7 @@ func TestPrograms(t *testing.T) {
 	if r := p.run("pg_isready"); r.code != 0 {
 		t.Errorf("%+v", r)
 	}
-	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "nself-pgpass-*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(temp, "nself-pgpass-*")); len(left) > 0 {
 		t.Error("password files are left:", left)
 	}
 }

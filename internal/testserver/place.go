@@ -1,13 +1,17 @@
 package testserver
 
-import "os"
+import (
+	"os"
+
+	"nself.org/embeddedpg/internal/tempdir"
+)
 
 // dirEnv names the directory in which servers have theirs.
 const dirEnv = "EMBEDDEDPG_PGTEST_DIR"
 
 // parent returns the directory in which the servers' directories are made.
 func parent() string {
-	for _, dir := range []string{os.Getenv(dirEnv), memory()} {
+	for _, dir := range []string{os.Getenv(dirEnv), tempdir.Memory()} {
 		if dir != "" {
 			return dir
 		}

@@ -54,6 +54,9 @@ func TestTraps(t *testing.T) {
 
 func TestStackOverflow(t *testing.T) {
 	for _, c := range []struct{ stack, n int }{{4 << 20, 1000}, {64 << 20, 20}} {
+		if testing.Short() {
+			c.n = max(c.n/10, 12)
+		}
 		e, err := vm.New(vm.Config{StackSize: c.stack})
 		if err != nil {
 			t.Fatal(err)

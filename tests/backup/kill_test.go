@@ -3,6 +3,7 @@ package backup
 import (
 	"bufio"
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/tempdir"
 )
 
 // childEnv names what this program does when it is the child of a kill test, and the directory.
@@ -27,6 +29,10 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	flag.Parse()
+	if testing.Short() {
+		os.Exit(tempdir.InMemory(m.Run))
 	}
 	os.Exit(m.Run())
 }

@@ -19,7 +19,7 @@ import (
 	"nself.org/embeddedpg/internal/vfs"
 )
 
-var faults = flag.Int("faults", 9, "how many kinds of fault TestFailingDisk tries, the most telling first")
+var faults = flag.Int("faults", 9, "how many kinds of fault TestFailingDisk tries, the most telling first; with -short at most 3")
 
 // A fault is what a disk does wrong: calls of one kind fail, or move fewer bytes than asked.
 type fault struct {
@@ -115,8 +115,11 @@ func TestFailingDisk(t *testing.T) {
 		t.Skip("-replay")
 	}
 	base := newCluster(t, settings)
-	list := allFaults()
-	for i, f := range list[:min(*faults, len(list))] {
+	list, n := allFaults(), *faults
+	if testing.Short() {
+		n = min(n, 3)
+	}
+	for i, f := range list[:min(n, len(list))] {
 		t.Run(f.String(), func(t *testing.T) { failingDisk(t, base, f, *seed+uint64(i)*1000) })
 	}
 }

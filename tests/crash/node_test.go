@@ -18,6 +18,7 @@ import (
 	"nself.org/embeddedpg/internal/cluster"
 	"nself.org/embeddedpg/internal/engine"
 	"nself.org/embeddedpg/internal/front"
+	"nself.org/embeddedpg/internal/tempdir"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
@@ -92,14 +93,7 @@ func (n *node) stop() error {
 // means is the doubles' to say, not the disk's.
 func scratch(t testing.TB) string {
 	t.Helper()
-	parent := "/dev/shm"
-	if st, err := os.Stat(parent); err != nil || !st.IsDir() {
-		parent = ""
-	}
-	dir, err := os.MkdirTemp(parent, "crash-test-")
-	if err != nil {
-		dir, err = os.MkdirTemp("", "crash-test-")
-	}
+	dir, err := os.MkdirTemp(tempdir.Memory(), "crash-test-")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ import (
 )
 
 var (
-	cuts   = flag.Int("cuts", 20, "at how many moments TestPowerCut cuts the power")
+	cuts   = flag.Int("cuts", 20, "at how many moments TestPowerCut cuts the power; with -short at most 8")
 	replay = flag.String("replay", "", "a case that TestPowerCut kept: make only this one, and keep its tree")
 )
 
@@ -366,7 +366,11 @@ func TestPowerCut(t *testing.T) {
 		return
 	}
 	begin := time.Now()
-	count, failures := harness(t, newCluster(t, settings), settings, *seed, *cuts, false)
+	n := *cuts
+	if testing.Short() {
+		n = min(n, 8)
+	}
+	count, failures := harness(t, newCluster(t, settings), settings, *seed, n, false)
 	for _, err := range failures {
 		t.Error(err)
 	}

@@ -5,6 +5,7 @@ package sessions
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/tempdir"
 )
 
 const (
@@ -33,14 +35,21 @@ var shared struct {
 }
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if shared.server != nil {
-		if err := shared.server.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, "close the server:", err)
-			code = 1
+	all := func() int {
+		code := m.Run()
+		if shared.server != nil {
+			if err := shared.server.Close(); err != nil {
+				fmt.Fprintln(os.Stderr, "close the server:", err)
+				code = 1
+			}
 		}
+		return code
 	}
-	os.Exit(code)
+	flag.Parse()
+	if testing.Short() {
+		os.Exit(tempdir.InMemory(all))
+	}
+	os.Exit(all())
 }
 
 func server(t testing.TB) *embeddedpg.Server {

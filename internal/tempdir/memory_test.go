@@ -1,0 +1,35 @@
+package tempdir_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"nself.org/embeddedpg/internal/tempdir"
+)
+
+func TestInMemory(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	before := os.TempDir()
+	var dir string
+	code := tempdir.InMemory(func() int {
+		dir = os.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+			t.Error(err)
+		}
+		return 7
+	})
+	if code != 7 || os.TempDir() != before {
+		t.Error(code, os.TempDir())
+	}
+	memory := tempdir.Memory()
+	if memory == "" {
+		t.Skip("no file system in memory with enough room")
+	}
+	if filepath.Dir(dir) != memory {
+		t.Errorf("%s is not in %s", dir, memory)
+	}
+	if exists(dir) {
+		t.Error("left behind:", dir)
+	}
+}
