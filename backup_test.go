@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,7 +62,7 @@ func value(t *testing.T, c *pgx.Conn, sql string) string {
 
 func TestBackupAndRestore(t *testing.T) {
 	ctx := context.Background()
-	s, c := backupServer(t, embeddedpg.Config{})
+	s, c := backupServer(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword})
 	dir := t.TempDir()
 	formats := []embeddedpg.BackupFormat{embeddedpg.BackupCustom, embeddedpg.BackupPlain, embeddedpg.BackupDirectory, embeddedpg.BackupTar}
 	if testing.Short() {
@@ -155,10 +156,7 @@ func testNewCluster(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := embeddedpg.Start(ctx, embeddedpg.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword})
 	defer s.Close()
 	r, err := s.Restore(ctx, b, embeddedpg.RestoreOptions{Database: "somewhere else"})
 	if err != nil || r.Replaced || len(r.Roles) != 2 {
@@ -207,23 +205,15 @@ func testCancel(t *testing.T, s *embeddedpg.Server, dir string) {
 func TestRestoreBase(t *testing.T) {
 	ctx := context.Background()
 	top := t.TempDir()
-	config := embeddedpg.Config{DataDir: filepath.Join(top, "data"), ArchiveDir: filepath.Join(top, "archive"), Password: "known"}
+	config := embeddedpg.Config{DataDir: newCluster(t), ArchiveDir: filepath.Join(top, "archive")}
 	backups := filepath.Join(top, "backups")
-	first, err := embeddedpg.Start(ctx, config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
-	config.Password = ""
 	s, err := embeddedpg.Start(ctx, config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { s.Close() }()
 	connect := func() *pgx.Conn {
-		c, err := pgx.Connect(ctx, strings.Replace(s.ConnString(""), "postgres@", "postgres:known@", 1))
+		c, err := pgx.Connect(ctx, strings.Replace(s.ConnString(""), "postgres@", "postgres:"+url.PathEscape(templatePassword)+"@", 1))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -291,7 +281,7 @@ func TestRestoreBase(t *testing.T) {
 		}
 	}
 	for _, o := range []embeddedpg.RestoreBaseOptions{{Time: time.Now().Add(time.Hour)}, {Time: b.Created.Add(-time.Hour)}} {
-		o.DataDir = filepath.Join(top, "new")
+		o.DataDir = filepath.Join(filepath.Dir(config.DataDir), "new")
 		if _, err := embeddedpg.RestoreBase(ctx, b, o); err == nil {
 			t.Error("restored:", o)
 		}
@@ -299,7 +289,7 @@ func TestRestoreBase(t *testing.T) {
 			t.Error("a failed restore left", o.DataDir)
 		}
 	}
-	if left, _ := filepath.Glob(filepath.Join(top, ".nself-recover*")); left != nil {
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(config.DataDir), ".nself-recover*")); left != nil {
 		t.Error("left:", left)
 	}
 }

@@ -206,6 +206,9 @@ func TestReadOnlyDisk(t *testing.T) {
 
 // TestFullDisk fills the disk under a statement. It fails, the server lives, and with room it goes on.
 func TestFullDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes 300 MB")
+	}
 	at := t.TempDir()
 	mount(t, at, "-t", "tmpfs", "-o", "size=160m", "tmpfs")
 	s := start(t, embeddedpg.Config{DataDir: filepath.Join(at, "data")})

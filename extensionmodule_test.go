@@ -27,7 +27,7 @@ func extensionDir(t *testing.T) string {
 }
 
 func TestExtensionModule(t *testing.T) {
-	s := start(t, embeddedpg.Config{ExtensionDirs: []string{t.TempDir(), "testdata/extension"}})
+	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword, ExtensionDirs: []string{t.TempDir(), "testdata/extension"}})
 	c := connect(t, s)
 	if n := one[int](t, c, "SELECT count(*) FROM pg_available_extensions WHERE name IN ('sample', 'hstore')"); n != 2 {
 		t.Errorf("%d of the extensions sample and hstore can be created", n)
@@ -72,6 +72,7 @@ func TestExtensionModule(t *testing.T) {
 // TestExtensionPreloaded: the postmaster loads it at its start, and each process again.
 func TestExtensionPreloaded(t *testing.T) {
 	s := start(t, embeddedpg.Config{
+		DataDir: newCluster(t), Password: templatePassword,
 		ExtensionDirs: []string{"testdata/extension"},
 		Settings:      map[string]string{"shared_preload_libraries": "sample", "sample.greeting": "from the settings"},
 	})
@@ -82,7 +83,7 @@ func TestExtensionPreloaded(t *testing.T) {
 
 // TestExtensionInterrupted cancels a function of a module, and kills one that cannot be cancelled.
 func TestExtensionInterrupted(t *testing.T) {
-	s := start(t, embeddedpg.Config{ExtensionDirs: []string{"testdata/extension"}})
+	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword, ExtensionDirs: []string{"testdata/extension"}})
 	c := connect(t, s)
 	exec(t, c, "CREATE EXTENSION sample")
 	exec(t, c, "SET statement_timeout = '50ms'")
@@ -134,6 +135,7 @@ func TestExtensionRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := start(t, embeddedpg.Config{
+		DataDir: newCluster(t), Password: templatePassword,
 		ExtensionDirs: []string{dir},
 		Mounts:        []embeddedpg.Mount{{Host: mounted, Guest: "/mnt/files"}},
 	})
@@ -167,7 +169,7 @@ func TestExtensionRefused(t *testing.T) {
 
 func TestExtensionDirMissing(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "nothing")
-	s, err := embeddedpg.Start(context.Background(), embeddedpg.Config{ExtensionDirs: []string{missing}})
+	s, err := embeddedpg.Start(context.Background(), embeddedpg.Config{DataDir: newCluster(t), ExtensionDirs: []string{missing}})
 	if err == nil {
 		s.Close()
 		t.Fatal("started without it")

@@ -21,21 +21,12 @@ import (
 
 // TestTLS connects over TCP with a verified certificate, which PostgreSQL reads from its data directory.
 func TestTLS(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
-	config := embeddedpg.Config{DataDir: dir, Listen: "127.0.0.1:0", Password: "a secret", Settings: map[string]string{"ssl": "on"}}
-
-	plain := config
-	plain.Settings = nil
-	server, err := embeddedpg.Start(t.Context(), plain)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Close(); err != nil {
-		t.Fatal(err)
-	}
+	dir := newCluster(t)
+	config := embeddedpg.Config{DataDir: dir, Listen: "127.0.0.1:0", Password: templatePassword, Settings: map[string]string{"ssl": "on"}}
 	certificate(t, filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key"))
 
-	if server, err = embeddedpg.Start(t.Context(), config); err != nil {
+	server, err := embeddedpg.Start(t.Context(), config)
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer server.Close()

@@ -24,8 +24,11 @@ func TestStartCommandTime(t *testing.T) {
 	p.start()
 	cold := time.Since(begin)
 	warm := time.Hour
-	for range 10 {
+	for round := 0; round < 5 || warm > warmStart && round < 30; round++ {
 		p.ok("stop")
+		if round >= 5 {
+			time.Sleep(100 * time.Millisecond) // what else the machine does is not measured
+		}
 		begin := time.Now()
 		p.start()
 		warm = min(warm, time.Since(begin))

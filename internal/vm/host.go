@@ -28,6 +28,7 @@ type instance struct {
 	fault  *Fault // of a panic
 	slots  slots  // of the instance's thread, too
 	c      *C.struct_vm_instance
+	killed bool // somebody sees to its end; module.mu guards it
 }
 
 // table finds an instance by its slot, without a lock.

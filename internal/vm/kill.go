@@ -29,13 +29,17 @@ const (
 
 // Kill ends the instance that was started for h, even one that runs guest code without making calls; Host.End gets a
 // FaultKilled. A call that blocks is not interrupted: the Host must make it return. Kill returns at once, the
-// end comes within milliseconds if the instance runs guest code, else when its host call returns. For an h
-// that has no instance, or no longer, Kill does nothing.
+// end comes within milliseconds of processor time if the instance runs guest code, else when its host call returns. For an h
+// that has no instance, or no longer, Kill does nothing, nor for one that is being killed.
 //
 // It is the last resort: a guest that looks at its signals ends more cleanly by itself.
 func (m *Module) Kill(h kernel.Host) error {
 	if err := m.engine.use(); err != nil {
 		return nil //nolint:nilerr // a closed engine has no instances
+	}
+	if !m.firstKill(h) {
+		m.engine.users.Done()
+		return nil
 	}
 	st, err := m.sendKill(h)
 	if st == gone {
@@ -56,6 +60,18 @@ func (m *Module) Kill(h kernel.Host) error {
 	return nil
 }
 
+// firstKill reports whether h has an instance that nobody kills yet: one goroutine for each sends signals.
+func (m *Module) firstKill(h kernel.Host) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	in := m.mu.running[h]
+	if in == nil || in.killed {
+		return false
+	}
+	in.killed = true
+	return true
+}
+
 // killState is what sendKill found the instance doing.
 type killState int
 
@@ -73,6 +89,7 @@ func (m *Module) sendKill(h kernel.Host) (killState, error) {
 		return gone, nil
 	}
 	if err := m.findTrapSiteLocked(); err != nil {
+		in.killed = false
 		return gone, fmt.Errorf("vm: kill an instance of %s: %w", m.name, err)
 	}
 	killing.Lock()
@@ -87,6 +104,7 @@ func (m *Module) sendKill(h kernel.Host) (killState, error) {
 	case syscall.EAGAIN:
 		return calling, nil
 	default:
+		in.killed = false
 		return gone, fmt.Errorf("vm: kill an instance of %s: %w", m.name, errno)
 	}
 }

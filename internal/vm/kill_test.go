@@ -47,6 +47,7 @@ func TestKill(t *testing.T) {
 	for name, body := range spinning {
 		t.Run(name, func(t *testing.T) {
 			m := load(t, e, `(memory (export "memory") 20) (func (unreachable)) `+body)
+			best := time.Hour // others may keep every processor busy
 			for range rounds {
 				h := spinner()
 				start(t, m, h)
@@ -56,12 +57,13 @@ func TestKill(t *testing.T) {
 					t.Fatal(err)
 				}
 				fault(t, h, vm.FaultKilled)
-				if d := time.Since(begin); d > 5*time.Second {
-					t.Errorf("took %v", d)
-				}
+				best = min(best, time.Since(begin))
 				if err := m.Kill(h); err != nil {
 					t.Errorf("kill the dead: %v", err)
 				}
+			}
+			if best > time.Second {
+				t.Errorf("the quickest of %d took %v", rounds, best)
 			}
 		})
 	}
@@ -72,7 +74,7 @@ func TestKillCrowd(t *testing.T) {
 	e := newEngine(t)
 	n := 20
 	if testing.Short() {
-		n = 3
+		n = 2
 	}
 	var crowd sync.WaitGroup
 	for _, body := range spinning {

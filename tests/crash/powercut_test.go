@@ -389,6 +389,9 @@ func TestPowerCutCatches(t *testing.T) {
 	if *replay != "" {
 		t.Skip("-replay")
 	}
+	if testing.Short() {
+		t.Skip("tests the harness, for some seconds")
+	}
 	base := newCluster(t, settings)
 	for _, broken := range []struct {
 		setting string

@@ -103,7 +103,7 @@ func TestErrorsFree(t *testing.T) {
 	}
 	warm, errors := 100_000, 1_000_000
 	if testing.Short() {
-		warm, errors = 10_000, 40_000 // a million takes some ten seconds; the long test is the one that counts
+		warm, errors = 5_000, 20_000 // a million takes some ten seconds; the long test is the one that counts
 	}
 	const allowed = 4 << 20
 	s := quiet(t)
@@ -175,7 +175,7 @@ func TestShortConnections(t *testing.T) {
 	}
 	warm, n := 500, 10_000
 	if testing.Short() {
-		warm, n = 50, 300 // ten thousand take some half a minute
+		warm, n = 50, 150 // ten thousand take some half a minute
 	}
 	s := quiet(t)
 	run(t, connect(t, s), "SELECT 1")
