@@ -144,6 +144,9 @@ func TestLife(t *testing.T) {
 	}
 
 	first := p.start()
+	if b, err := os.ReadFile(filepath.Join(p.dir, defaultRuntime, ".gitignore")); err != nil || string(b) != "*\n" {
+		t.Error("Git would see the password:", string(b), err)
+	}
 	if !strings.Contains(first, "is ready") {
 		t.Error(first)
 	}
@@ -171,7 +174,7 @@ func TestLife(t *testing.T) {
 	for _, e := range left {
 		names = append(names, e.Name())
 	}
-	if got := strings.Join(names, " "); got != "password pgdata postgres.log supervisor.lock" {
+	if got := strings.Join(names, " "); got != ".gitignore password pgdata postgres.log supervisor.lock" {
 		t.Error("left after stop:", got)
 	}
 	p.start()

@@ -95,6 +95,7 @@ func Build(p *project.Project, o Options) (Result, error) {
 	if err != nil {
 		return b.result, err
 	}
+	outputs = append(outputs, ignored(p)...)
 	outputs = append(outputs, output{File, 0o644, text}) // last: the others are there when it is
 	for _, f := range outputs {
 		changed, err := f.write(p.Dir)
@@ -266,7 +267,19 @@ func Generated(p *project.Project) []string {
 	if p.Get("SSL_MODE") == "local" {
 		names = append(names, "ssl/"+certs.AuthorityFile, "ssl/"+certs.CertFile, "ssl/"+certs.KeyFile, ".nself/ca/"+certs.AuthorityFile, ".nself/ca/"+certs.AuthorityKeyFile)
 	}
+	for _, f := range ignored(p) {
+		names = append(names, f.name)
+	}
 	return names
+}
+
+// ignored are files that keep what is secret out of version control, if that is Git.
+func ignored(p *project.Project) []output {
+	list := []output{{".nself/.gitignore", 0o600, []byte("*\n")}}
+	if p.Get("SSL_MODE") == "local" {
+		list = append(list, output{"ssl/.gitignore", 0o644, []byte("*\n")})
+	}
+	return list
 }
 
 // nginxFiles is Nginx's configuration.

@@ -59,6 +59,7 @@ func Destroy(p Paths, all bool) (removed []string, err error) {
 			return removed, err
 		}
 	}
+	os.Remove(p.gitignore())
 	os.Remove(p.Runtime) // fails while something else is in it
 	return removed, nil
 }

@@ -37,8 +37,24 @@ func NewPaths(runtime string, make bool) (Paths, error) {
 	if real, err := filepath.EvalSymlinks(abs); err == nil {
 		abs = real
 	}
-	return Paths{abs}, nil
+	p := Paths{abs}
+	if make {
+		p.ignore()
+	}
+	return p, nil
 }
+
+// ignore keeps the directory out of version control, if that is Git. Nothing depends on it.
+func (p Paths) ignore() {
+	f, err := os.OpenFile(p.gitignore(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return
+	}
+	_, _ = f.WriteString("*\n")
+	_ = f.Close()
+}
+
+func (p Paths) gitignore() string { return filepath.Join(p.Runtime, ".gitignore") }
 
 // Data is the data directory.
 func (p Paths) Data() string { return filepath.Join(p.Runtime, "pgdata") }

@@ -18,9 +18,11 @@ find_engine() {
 		missing="Debian's docker.io cannot be installed"
 		return 1
 	}
-	# dockerd leaves its bridge and its rules behind.
+	# dockerd leaves its bridge and its rules behind. iptables-save names the tables that were used before.
 	made_bridge=
-	[ -e /sys/class/net/docker0 ] || ! iptables-save >"$work/rules" 2>/dev/null || made_bridge=1
+	if [ ! -e /sys/class/net/docker0 ] && iptables -n -L >/dev/null 2>&1 && iptables -n -t nat -L >/dev/null 2>&1; then
+		iptables-save >"$work/rules" && made_bridge=1
+	fi
 	docker_dir=$work/docker
 	mkdir -p "$docker_dir"
 	unset DOCKER_CONTEXT
