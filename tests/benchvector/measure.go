@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -58,13 +60,14 @@ func measure(ctx context.Context, servers []*server, o options) (report, error) 
 	r := report{options: o}
 	made := newSource(o.seed, o.centres)
 	data, queries := made.make(o.n), made.make(o.queries)
-	want := make([][]int32, queries.len())
+	want, asked := make([][]int32, queries.len()), make([][]byte, queries.len())
 	for i := range want {
 		want[i] = data.exact(queries.row(i))
+		asked[i] = appendVector(nil, queries.row(i))
 	}
 
 	// turns does a step on one server and then on the other, as many times as there are rounds.
-	turns := func(name string, do func(s *server) (time.Duration, error)) error {
+	turns := func(name string, do func(s *server) (time.Duration, error), then func(s *server) error) error {
 		times, used := make([][]float64, len(servers)), make([][]float64, len(servers))
 		for range o.rounds {
 			for i, s := range servers {
@@ -78,6 +81,9 @@ func measure(ctx context.Context, servers []*server, o options) (report, error) 
 				}
 				times[i] = append(times[i], d.Seconds())
 				used[i] = append(used[i], (s.CPU() - before).Seconds())
+				if err := then(s); err != nil {
+					return err
+				}
 			}
 		}
 		r.time(name, "s", median(times[0]), median(times[1]))
@@ -97,19 +103,30 @@ func measure(ctx context.Context, servers []*server, o options) (report, error) 
 		}
 		r.versions = append(r.versions, s.version)
 	}
-	err := turns(fmt.Sprintf("COPY of %d vectors, binary", o.n), func(s *server) (time.Duration, error) {
-		if _, err := s.exec(ctx, "TRUNCATE items"); err != nil {
-			return 0, err
+	few := data[:max(o.n/10, 1)*dimensions]
+	text := few.text()
+	for _, load := range []struct {
+		name, sql string
+		rows      int
+		source    func() io.Reader
+	}{
+		{"text", "COPY items FROM STDIN", few.len(), func() io.Reader { return bytes.NewReader(text) }},
+		{"binary", "COPY items FROM STDIN (FORMAT binary)", o.n, func() io.Reader { return newStream(data) }},
+	} {
+		err := turns(fmt.Sprintf("COPY of %d vectors, %s", load.rows, load.name), func(s *server) (time.Duration, error) {
+			if _, err := s.exec(ctx, "TRUNCATE items"); err != nil {
+				return 0, err
+			}
+			begin := time.Now()
+			tag, err := s.conn.PgConn().CopyFrom(ctx, load.source(), load.sql)
+			if err == nil && tag.RowsAffected() != int64(load.rows) {
+				err = fmt.Errorf("%s: COPY took %d rows of %d", s.Name, tag.RowsAffected(), load.rows)
+			}
+			return time.Since(begin), err
+		}, func(*server) error { return nil })
+		if err != nil {
+			return r, err
 		}
-		begin := time.Now()
-		tag, err := s.conn.PgConn().CopyFrom(ctx, newStream(data), "COPY items FROM STDIN (FORMAT binary)")
-		if err == nil && tag.RowsAffected() != int64(o.n) {
-			err = fmt.Errorf("%s: COPY took %d rows of %d", s.Name, tag.RowsAffected(), o.n)
-		}
-		return time.Since(begin), err
-	})
-	if err != nil {
-		return r, err
 	}
 	for _, s := range servers {
 		if _, err := s.exec(ctx, "VACUUM ANALYZE items"); err != nil {
@@ -117,61 +134,84 @@ func measure(ctx context.Context, servers []*server, o options) (report, error) 
 		}
 	}
 	for _, x := range indexes(o.n) {
+		recalls := map[*server]map[search][]float64{}
 		err := turns("CREATE INDEX, "+x.name, func(s *server) (time.Duration, error) {
 			if _, err := s.exec(ctx, "DROP INDEX IF EXISTS nearest"); err != nil {
 				return 0, err
 			}
 			return s.exec(ctx, "CREATE INDEX nearest ON items "+x.create)
+		}, func(s *server) error {
+			if recalls[s] == nil {
+				recalls[s] = map[search][]float64{}
+			}
+			for _, how := range x.searches {
+				v, err := s.recall(ctx, how, asked, want)
+				if err != nil {
+					return err
+				}
+				recalls[s][how] = append(recalls[s][how], v)
+			}
+			return nil
 		})
 		if err != nil {
 			return r, err
 		}
-		for _, search := range x.searches {
-			if err := r.search(ctx, servers, search, queries, want); err != nil {
+		for _, how := range x.searches {
+			if err := r.search(ctx, servers, how, asked); err != nil {
 				return r, err
 			}
+			r.recall(how.name+": recall", mean(recalls[servers[0]][how]), mean(recalls[servers[1]][how]))
 		}
 	}
 	return r, nil
 }
 
-// search asks every query of both servers: once to have it in memory and for the recall, then in turn for the times.
-func (r *report) search(ctx context.Context, servers []*server, how search, queries vectors, want [][]int32) error {
+// ready makes the session search in this way, by the prepared statement "search".
+func (s *server) ready(ctx context.Context, how search) error {
 	const sql = "SELECT id FROM items ORDER BY v <=> $1 LIMIT 10"
-	asked := make([][]byte, queries.len())
-	for i := range asked {
-		asked[i] = appendVector(nil, queries.row(i))
-	}
-	recalls := make([]float64, len(servers))
-	for i, s := range servers {
-		for _, sql := range []string{"SET enable_seqscan = off", "SET " + how.setting} {
-			if _, err := s.exec(ctx, sql); err != nil {
-				return err
-			}
-		}
-		if err := s.uses(ctx, "nearest", strings.Replace(sql, "$1", "(SELECT v FROM items LIMIT 1)", 1)); err != nil {
+	for _, sql := range []string{"SET enable_seqscan = off", "SET " + how.setting} {
+		if _, err := s.exec(ctx, sql); err != nil {
 			return err
 		}
-		if _, err := s.conn.PgConn().Prepare(ctx, "search", sql, nil); err != nil {
-			return err
-		}
-		found := 0
-		for q := range asked {
-			rows, err := ask(ctx, s.conn.PgConn(), asked[q])
-			if err != nil {
-				return fmt.Errorf("%s: %w", s.Name, err)
-			}
-			for _, row := range rows {
-				if slices.Contains(want[q], row) {
-					found++
-				}
-			}
-		}
-		recalls[i] = float64(found) / float64(len(asked)*nearest)
 	}
+	if err := s.uses(ctx, "nearest", strings.Replace(sql, "$1", "(SELECT v FROM items LIMIT 1)", 1)); err != nil {
+		return err
+	}
+	if err := s.conn.PgConn().Deallocate(ctx, "search"); err != nil {
+		return err
+	}
+	_, err := s.conn.PgConn().Prepare(ctx, "search", sql, nil)
+	return err
+}
+
+// recall asks every query once and returns what part of the exact answers it found.
+func (s *server) recall(ctx context.Context, how search, asked [][]byte, want [][]int32) (float64, error) {
+	if err := s.ready(ctx, how); err != nil {
+		return 0, err
+	}
+	found := 0
+	for q := range asked {
+		rows, err := ask(ctx, s.conn.PgConn(), asked[q])
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", s.Name, err)
+		}
+		for _, row := range rows {
+			if slices.Contains(want[q], row) {
+				found++
+			}
+		}
+	}
+	return float64(found) / float64(len(asked)*nearest), nil
+}
+
+// search asks every query of both servers in turn, and reports the times. The index is in memory: the recall was taken.
+func (r *report) search(ctx context.Context, servers []*server, how search, asked [][]byte) error {
 	latencies, totals := make([][]float64, len(servers)), make([][]float64, len(servers))
 	for range r.options.rounds {
 		for i, s := range servers {
+			if err := s.ready(ctx, how); err != nil {
+				return err
+			}
 			total := 0.0
 			for _, q := range asked {
 				begin := time.Now()
@@ -185,15 +225,9 @@ func (r *report) search(ctx context.Context, servers []*server, how search, quer
 			totals[i] = append(totals[i], total)
 		}
 	}
-	for _, s := range servers {
-		if err := s.conn.PgConn().Deallocate(ctx, "search"); err != nil {
-			return err
-		}
-	}
 	r.time(how.name+": median", "ms", median(latencies[0]), median(latencies[1]))
 	r.time(how.name+": p95", "ms", p95(latencies[0]), p95(latencies[1]))
 	r.time(fmt.Sprintf("%s: %d queries", how.name, len(asked)), "ms", median(totals[0]), median(totals[1]))
-	r.recall(how.name+": recall", recalls[0], recalls[1])
 	return nil
 }
 
@@ -225,6 +259,14 @@ func (s *server) uses(ctx context.Context, index, sql string) error {
 
 func median(v []float64) float64 { return quantile(v, 0.5) }
 func p95(v []float64) float64    { return quantile(v, 0.95) }
+
+func mean(v []float64) float64 {
+	sum := 0.0
+	for _, x := range v {
+		sum += x
+	}
+	return sum / float64(len(v))
+}
 
 func quantile(v []float64, q float64) float64 {
 	slices.Sort(v)

@@ -61,8 +61,8 @@ Made by `+"`make bench-vector`"+` on %s, on %s. Native is Debian's PostgreSQL 18
 %d vectors of %d dimensions lie around %d gaussian centres (seed %d), each of norm 1; both servers have the same ones. Both have
 shared_buffers %s, maintenance_work_mem %s and %d parallel maintenance worker(s), and are measured in turn, medians of %d rounds. A query
 is a prepared statement with a binary parameter and asks for the nearest %d by the cosine; the recall is the part of the exact
-answer, which the benchmark computes itself. The levels of HNSW and the means of IVFFlat start from random numbers: recalls within
-%.2f count as equal.
+answer, which the benchmark computes itself, and the mean of the indexes built in the rounds. The levels of HNSW and the means of
+IVFFlat start from random numbers: recalls within %.2f count as equal.
 
 | | ours | native | time against native |
 |---|---|---|---|

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 )
 
 const (
@@ -104,6 +105,20 @@ func appendVector(b []byte, v []float32) []byte {
 	b = binary.BigEndian.AppendUint16(b, 0)
 	for _, x := range v {
 		b = binary.BigEndian.AppendUint32(b, math.Float32bits(x))
+	}
+	return b
+}
+
+// text is the vectors in COPY's text format of the same columns, as clients that know no vectors send them.
+func (v vectors) text() []byte {
+	var b []byte
+	for i := range v.len() {
+		b = append(strconv.AppendInt(b, int64(i), 10), '\t')
+		for j, x := range v.row(i) {
+			b = append(b, "[,"[min(j, 1)])
+			b = strconv.AppendFloat(b, float64(x), 'g', -1, 32)
+		}
+		b = append(b, ']', '\n')
 	}
 	return b
 }
