@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +47,7 @@ func TestJSONDocs(t *testing.T) {
 		}
 	}
 	visit(newRoot())
+	var promised []string
 	for command, values := range printed {
 		body := section(command)
 		if body == "" {
@@ -52,14 +55,32 @@ func TestJSONDocs(t *testing.T) {
 			continue
 		}
 		for _, v := range values {
-			for _, field := range jsonFields(reflect.TypeOf(v)) {
+			fields := jsonFields(reflect.TypeOf(v))
+			promised = append(promised, fmt.Sprintf("%T: %s", v, strings.Join(fields, " ")))
+			for _, field := range fields {
 				if !strings.Contains(body, "`"+field+"`") {
 					t.Errorf("%s: docs/json.md does not name %s", command, field)
 				}
 			}
 		}
 	}
+	slices.Sort(promised)
+	if got := strings.Join(slices.Compact(promised), "\n"); got != promise {
+		t.Errorf("the fields are\n%s\nwhich may be more than those of promise, and then it is to be brought up to date, but not less", got)
+	}
 }
+
+// promise are the fields that programs rely on.
+const promise = `compose.URL: service url note
+main.buildReport: changed kept route kind listen host why
+main.finding: check status detail hint
+main.healthReport: healthy total unhealthy
+main.listed: id name tag created format database server_version size path
+main.listedDatabase: name owner size connections
+main.report: timestamp services name status healthy duration details state pid phase version control socket_dir port user database listen shared transient started failure summary total healthy unhealthy metrics connections max_connections size wal commits rollbacks deadlocks bad_checksums
+main.versions: nself commit postgresql module_sha256 go platform
+migrate.Report: version name path outside elapsed
+migrate.Step: version name path state applied`
 
 // jsonFields are the names of a type's fields in JSON, those of what is within it too.
 func jsonFields(t reflect.Type) (names []string) {
