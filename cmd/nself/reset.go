@@ -55,6 +55,7 @@ The .env files, backups and everything else of yours stay. nself db reset emptie
 			for _, name := range removed {
 				fmt.Fprintln(cmd.OutOrStdout(), "removed", name)
 			}
+			os.Remove(filepath.Join(p.Dir, ".nself")) // fails while something is in it
 			return err
 		},
 	}
