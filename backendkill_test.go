@@ -108,7 +108,7 @@ func TestKillBackend(t *testing.T) {
 	log := keepLog(testLog(t))
 	dir := newCluster(t)
 	cycle(t, dir) // the runtime's own threads, arenas and caches
-	before := settled(t, held{})
+	before := steady(t)
 	s := start(t, embeddedpg.Config{DataDir: dir, Password: templatePassword, Log: log})
 	c := connect(t, s)
 	exec(t, c, "CREATE TABLE t (i int PRIMARY KEY, filler text)")

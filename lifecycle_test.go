@@ -104,11 +104,26 @@ func cycle(t testing.TB, dir string) {
 	}
 }
 
+// steady waits until what is held stays the same for a while.
+func steady(t testing.TB) held {
+	t.Helper()
+	h := holding(t)
+	for i, same := 0, 0; i < 250 && same < 5; i++ {
+		time.Sleep(20 * time.Millisecond)
+		last := h
+		h = holding(t)
+		if same++; h.goroutines != last.goroutines || h.descriptors != last.descriptors || h.threads != last.threads {
+			same = 0
+		}
+	}
+	return h
+}
+
 // settled waits until what is held has gone back to before, or a while has passed.
 func settled(t testing.TB, before held) held {
 	t.Helper()
 	h := holding(t)
-	for i := 0; i < 50 && (h.goroutines > before.goroutines || h.descriptors > before.descriptors); i++ {
+	for i := 0; i < 250 && (h.goroutines > before.goroutines || h.descriptors > before.descriptors); i++ {
 		time.Sleep(20 * time.Millisecond)
 		h = holding(t)
 	}
@@ -121,7 +136,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	for range 2 {
 		cycle(t, dir) // the runtime's own threads, arenas and caches
 	}
-	before := settled(t, held{})
+	before := steady(t)
 	for range 3 {
 		cycle(t, dir)
 	}
@@ -181,7 +196,7 @@ func TestManyCycles(t *testing.T) {
 	for range 20 {
 		cycle(t, dir)
 	}
-	before := settled(t, held{})
+	before := steady(t)
 	begin := time.Now()
 	for range 200 {
 		cycle(t, dir)

@@ -136,12 +136,12 @@ func TestArchiveCommand(t *testing.T) {
 	c := connect(t, s)
 	exec(t, c, "CREATE TABLE t AS SELECT generate_series(1, 1000)")
 	exec(t, c, "SELECT pg_switch_wal()")
-	for i := 0; one[int](t, c, "SELECT failed_count::int FROM pg_stat_archiver") == 0; i++ {
-		if i > 100 {
+	for end := time.Now().Add(limit / 2); one[int](t, c, "SELECT failed_count::int FROM pg_stat_archiver") == 0; {
+		if time.Now().After(end) {
 			t.Error("the archiver counts no failure")
 			break
 		}
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond)
 	}
 	if n := one[int](t, c, "SELECT archived_count::int FROM pg_stat_archiver"); n != 0 {
 		t.Error("archived:", n)

@@ -301,7 +301,7 @@ func TestServerEndsByItself(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "signal 9") {
 			t.Error("Wait:", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(limit):
 		t.Fatal("Wait does not return")
 	}
 	if _, err := net.Dial("unix", filepath.Join(s.SocketDir(), ".s.PGSQL.5432")); err == nil {

@@ -114,7 +114,7 @@ func TestPassNothingLeft(t *testing.T) {
 // empty waits until nothing is in a directory.
 func empty(t *testing.T, dir string) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		left, err := filepath.Glob(filepath.Join(dir, "*"))
 		if err == nil && len(left) == 0 {
 			return

@@ -208,7 +208,7 @@ func TestPsql(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := 0; p.query("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'") == "0"; i++ {
-		if i > 50 {
+		if i > 500 {
 			t.Fatal("the query does not run")
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -216,7 +216,7 @@ func TestPsql(t *testing.T) {
 	cmd.Process.Signal(os.Interrupt)
 	begin := time.Now()
 	cmd.Wait()
-	if time.Since(begin) > 10*time.Second || !strings.Contains(stderr.String(), "canceling statement due to user request") {
+	if time.Since(begin) > 30*time.Second || !strings.Contains(stderr.String(), "canceling statement due to user request") {
 		t.Error(time.Since(begin), stderr.String())
 	}
 }

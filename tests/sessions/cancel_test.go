@@ -12,7 +12,7 @@ import (
 )
 
 // slack is how late something may come on a machine that others use too.
-const slack = 3 * time.Second
+const slack = 10 * time.Second
 
 // busy are statements that would run for minutes and more. They differ in what they do meanwhile, and so in
 // where they notice that they are to end.
