@@ -51,6 +51,9 @@ func TestShared(t *testing.T) {
 
 // TestSharedRun shares among the test binaries of this process, as those of one `go test` do.
 func TestSharedRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("as TestShared, with another server")
+	}
 	parent := t.TempDir()
 	for range 2 {
 		if out, passed := rerun(t, "TestMember", "EMBEDDEDPG_PGTEST_DIR="+parent, "EMBEDDEDPG_PGTEST=shared", short); !passed {
@@ -65,6 +68,9 @@ func TestSharedRun(t *testing.T) {
 
 // TestSharedKept fails in a binary that shares a server: its files stay when the server has ended.
 func TestSharedKept(t *testing.T) {
+	if testing.Short() {
+		t.Skip("as TestKept, with another server")
+	}
 	name := t.TempDir()
 	out, passed := rerun(t, "TestFailKeep", "EMBEDDEDPG_PGTEST_DIR="+t.TempDir(), "EMBEDDEDPG_PGTEST="+name, short)
 	m := kept.FindStringSubmatch(out)
