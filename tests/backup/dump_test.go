@@ -125,35 +125,54 @@ func TestDumpNativeToOurs(t *testing.T) {
 	}
 }
 
-// TestDumpTime compares the time of pg_dump, ours of our server and native of the native one, in turn. -size 1GB makes it a
-// figure; of a small database it only has to end.
+// TestDumpTime compares the times of pg_dump and pg_restore, ours on our server and native on the native one, in turn and with
+// the same shared_buffers. -size 1GB makes it a figure; of a small database it only has to end.
 func TestDumpTime(t *testing.T) {
 	p := newPlace(t)
-	s := p.ours(t, embeddedpg.Config{DataDir: p.path("ours")})
+	s := p.ours(t, embeddedpg.Config{DataDir: p.path("ours"), Settings: map[string]string{"shared_buffers": "64MB"}})
 	fill(t, s.ConnString(""), int64(size))
 	p.initNative(t, p.path("native"))
 	n := p.startNative(t, p.path("native"))
 	fill(t, n.conn("postgres"), int64(size))
 	const pairs = 3
+	report := func(name string, ours, native []time.Duration) {
+		slices.Sort(ours)
+		slices.Sort(native)
+		o, m := ours[pairs/2], native[pairs/2]
+		t.Logf("%s: ours %v, native %v (medians of %d), ratio %.2f", name, o.Round(time.Millisecond), m.Round(time.Millisecond), pairs, o.Seconds()/m.Seconds())
+	}
 	for _, f := range []struct {
-		name string
-		args []string
-	}{{"custom, uncompressed", []string{"-Fc", "-Z0"}}, {"custom, as each does it by default", []string{"-Fc"}}, {"plain", []string{"-Fp"}}} {
-		var ours, native []time.Duration
+		name    string
+		args    []string
+		restore bool
+	}{{"custom, uncompressed", []string{"-Fc", "-Z0"}, true}, {"custom, as each does it by default", []string{"-Fc"}, true}, {"plain", []string{"-Fp"}, false}} {
+		var ours, native, oursBack, nativeBack []time.Duration
 		for i := range pairs {
 			file := p.path(fmt.Sprint("time", i))
 			ours = append(ours, program(t, ourEnv(s), "pg_dump", append(f.args, "-f", file)...))
+			if f.restore {
+				program(t, ourEnv(s), "createdb", "-T", "template0", "back")
+				oursBack = append(oursBack, program(t, ourEnv(s), "pg_restore", "--exit-on-error", "-d", "back", file))
+				program(t, ourEnv(s), "dropdb", "back")
+			}
 			own(t, file, nobody)
 			begin := time.Now()
 			p.run(t, n.env(), "pg_dump", append(f.args, "-f", p.inside(file))...)
 			native = append(native, time.Since(begin))
+			if f.restore {
+				p.run(t, n.env(), "createdb", "-T", "template0", "back")
+				begin = time.Now()
+				p.run(t, n.env(), "pg_restore", "--exit-on-error", "-d", "back", p.inside(file))
+				nativeBack = append(nativeBack, time.Since(begin))
+				p.run(t, n.env(), "dropdb", "back")
+			}
 			if err := os.Remove(file); err != nil {
 				t.Fatal(err)
 			}
 		}
-		slices.Sort(ours)
-		slices.Sort(native)
-		o, m := ours[pairs/2], native[pairs/2]
-		t.Logf("%s: ours %v, native %v (medians of %d), ratio %.2f", f.name, o.Round(time.Millisecond), m.Round(time.Millisecond), pairs, o.Seconds()/m.Seconds())
+		report("pg_dump, "+f.name, ours, native)
+		if f.restore {
+			report("pg_restore of it", oursBack, nativeBack)
+		}
 	}
 }
