@@ -261,6 +261,11 @@ func TestDataStays(t *testing.T) {
 	if st, err := os.Stat(cfg.DataDir); err != nil || st.Mode().Perm() != 0o700 {
 		t.Error(st, err)
 	}
+	for _, pattern := range []string{"*/*exec_params*", "pgsql_tmp*"} { // what new processes are told is kept in memory
+		if left, _ := filepath.Glob(filepath.Join(cfg.DataDir, pattern)); left != nil {
+			t.Error("left in the data directory:", left)
+		}
+	}
 }
 
 func TestStartCancelled(t *testing.T) {

@@ -20,7 +20,7 @@ const (
 	guestPw     = guestRun + "/password"
 
 	// guestBackends is where the postmaster leaves each new process its parameters, in a file that lives for a
-	// millisecond.
+	// millisecond, and all of them the settings.
 	guestBackends = guestData + "/pgsql_tmp"
 )
 
