@@ -66,7 +66,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 		CacheDir:    s.cfg.CacheDir,
 		Server:      true,
 		Override:    override,
-		Tools:       create,
+		Initdb:      create,
 		Log:         s.cfg.Log,
 		SideModules: len(s.cfg.ExtensionDirs) > 0,
 		Compile:     func(d time.Duration) { s.cfg.Progress(Progress{StageCompile, d}) },

@@ -34,11 +34,11 @@ for step in "${steps[@]}"; do
 done
 
 [ $# = 0 ] || exit 0
-cp "$host"/out/{postgres.wasm,pgtools.wasm,share.zip,LICENSES.txt,image_gen.go} "$image/"
+cp "$host"/out/{postgres.wasm,initdb.wasm,pgtools.wasm,share.zip,LICENSES.txt,image_gen.go} "$image/"
 new=$(mktemp)
 {
 	grep -v '^output ' "$wasm/wasm.lock"
 	cd "$image"
-	sha256sum postgres.wasm pgtools.wasm share.zip LICENSES.txt image_gen.go | awk '{ print "output", $2, $1 }'
+	sha256sum postgres.wasm initdb.wasm pgtools.wasm share.zip LICENSES.txt image_gen.go | awk '{ print "output", $2, $1 }'
 } >"$new"
 mv "$new" "$wasm/wasm.lock"

@@ -19,16 +19,16 @@ contrib=(
 	tsm_system_rows tsm_system_time unaccent uuid-ossp
 )
 
-# Programs of pgtools.wasm, by folder.
+# Programs of pgtools.wasm, by folder. initdb is a module of its own.
 tool_folders=(
-	src/bin/initdb src/bin/psql src/bin/pg_dump src/bin/pgbench src/bin/scripts src/bin/pg_amcheck
+	src/bin/psql src/bin/pg_dump src/bin/pgbench src/bin/scripts src/bin/pg_amcheck
 	src/bin/pg_archivecleanup src/bin/pg_basebackup src/bin/pg_checksums src/bin/pg_combinebackup
 	src/bin/pg_config src/bin/pg_controldata src/bin/pg_resetwal src/bin/pg_rewind src/bin/pg_test_fsync
 	src/bin/pg_test_timing src/bin/pg_verifybackup src/bin/pg_waldump src/bin/pg_walsummary
 	contrib/oid2name contrib/vacuumlo
 )
 tools=(
-	initdb psql pg_dump pg_dumpall pg_restore pgbench clusterdb createdb createuser dropdb dropuser pg_isready
+	psql pg_dump pg_dumpall pg_restore pgbench clusterdb createdb createuser dropdb dropuser pg_isready
 	reindexdb vacuumdb pg_amcheck pg_archivecleanup pg_basebackup pg_createsubscriber pg_receivewal pg_recvlogical
 	pg_checksums pg_combinebackup pg_config pg_controldata pg_resetwal pg_rewind pg_test_fsync pg_test_timing
 	pg_verifybackup pg_waldump pg_walsummary oid2name vacuumlo

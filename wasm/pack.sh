@@ -5,7 +5,7 @@ set -euo pipefail
 B=$1
 cd "$B/out"
 
-for m in postgres pgtools; do
+for m in postgres initdb pgtools; do
 	mv $m.wasm $m-named.wasm
 	llvm-strip-22 --strip-all $m-named.wasm -o $m.wasm
 	chmod 644 $m.wasm
@@ -22,6 +22,7 @@ const Version = "$(sed -n 's/^#define PG_VERSION "\(.*\)"/\1/p' "$B/postgresql/s
 // SHA-256 of the embedded files, as in wasm/wasm.lock.
 const (
 	PostgresSHA256 = "$(sum postgres.wasm)"
+	InitdbSHA256   = "$(sum initdb.wasm)"
 	ToolsSHA256    = "$(sum pgtools.wasm)"
 	ShareSHA256    = "$(sum share.zip)"
 )
@@ -31,7 +32,7 @@ var Modules = []string{
 $(sed 's/\.so$//; s/.*/\t"&",/' modules)
 }
 
-// Programs are the client programs that pgtools.wasm holds.
+// Programs are the client programs, of which initdb.wasm holds one and pgtools.wasm the others.
 var Programs = []string{
 $(sed 's/.*/\t"&",/' tools)
 }

@@ -6,7 +6,7 @@ set -euo pipefail
 
 "$wasm/build.sh" repro-one
 "$wasm/build.sh" repro-another/longer
-for file in postgres.wasm pgtools.wasm share.zip LICENSES.txt image_gen.go; do
+for file in postgres.wasm initdb.wasm pgtools.wasm share.zip LICENSES.txt image_gen.go; do
 	cmp "$root/build/repro-one/out/$file" "$root/build/repro-another/longer/out/$file"
 	cmp "$root/build/repro-one/out/$file" "$image/$file"
 done

@@ -74,6 +74,10 @@ func TestPrograms(t *testing.T) {
 	if r := p.run("pg_isready"); r.code != 0 {
 		t.Errorf("%+v", r)
 	}
+	p.ok("initdb", "-N", "-A", "trust", "-D", "made")
+	if out := p.ok("pg_controldata", "-D", "made"); !strings.Contains(out, "shut down") {
+		t.Error(out)
+	}
 	if left, _ := filepath.Glob(filepath.Join(temp, "nself-pgpass-*")); len(left) > 0 {
 		t.Error("password files are left:", left)
 	}

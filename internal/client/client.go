@@ -1,4 +1,4 @@
-// Package client runs PostgreSQL's client programs, psql and the others of pgtools, with the host's files,
+// Package client runs PostgreSQL's client programs, psql and its like, with the host's files,
 // environment and terminal, as if they were installed. It is no sandbox.
 package client
 
@@ -40,7 +40,8 @@ var forwarded = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, sy
 // Run runs the program to its end and returns its exit code: 128 and the signal's number if one killed
 // it, as a shell has it. If ctx ends the program is killed.
 func Run(ctx context.Context, c Command) (int, error) {
-	e, err := engine.Load(ctx, engine.Options{CacheDir: c.CacheDir, Tools: true, Compile: c.Compile})
+	alone := c.Name == "initdb" // a module of its own, which runs the server
+	e, err := engine.Load(ctx, engine.Options{CacheDir: c.CacheDir, Server: alone, Initdb: alone, Tools: !alone, Compile: c.Compile})
 	if err != nil {
 		return 0, err
 	}

@@ -1,5 +1,5 @@
 // Package engine puts the embedded programs and the machine that runs them together: it compiles or maps
-// the two modules, and knows which guest path is which program. It decides where compiled code is kept.
+// the modules, and knows which guest path is which program. It decides where compiled code is kept.
 //
 // It starts nothing: package kernel does, with the programs from here.
 package engine
@@ -11,8 +11,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"nself.org/embeddedpg/internal/image"
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/vfs"
@@ -24,14 +26,16 @@ type Options struct {
 	CacheDir string        // of compiled code; "": DefaultCacheDir
 	Server   bool          // load the server
 	Override *ServerModule // in place of the embedded server; nil: none
-	Tools    bool          // load the client programs and initdb
+	Initdb   bool          // load initdb, which makes a cluster together with the server
+	Tools    bool          // load the other client programs
 
 	// SideModules makes the server one that can load extensions' code. It costs a second of compiling and some
 	// milliseconds of each start.
 	SideModules bool
 
-	Compile func(time.Duration) // called several times a second while code is compiled, with the time taken so far
-	Log     slog.Handler        // warnings; nil: dropped
+	// Compile is called several times a second while code is compiled, with the time taken so far; never twice at once.
+	Compile func(time.Duration)
+	Log     slog.Handler // warnings; nil: dropped
 }
 
 // Engine is the loaded programs. Its methods are safe for concurrent use.
@@ -39,11 +43,15 @@ type Engine struct {
 	vm       *vm.Engine
 	image    *vfs.Image
 	postgres *vm.Module // nil without Options.Server
+	initdb   *vm.Module // nil without Options.Initdb
 	tools    *vm.Module // nil without Options.Tools
 }
 
-// postgres is the server's name.
-const postgres = "postgres"
+// The names of the programs that are modules of their own.
+const (
+	postgres = "postgres"
+	initdb   = "initdb"
+)
 
 // binDir is the guest directory of the programs.
 const binDir = "/pgsql/bin"
@@ -83,44 +91,54 @@ func load(ctx context.Context, o Options) (e *Engine, err error) {
 		return e, err
 	}
 	begin := time.Now()
+	var reporting sync.Mutex
 	progress := func(p vm.Progress) {
 		if o.Compile != nil && p.Phase != vm.Loaded {
+			reporting.Lock()
+			defer reporting.Unlock()
 			o.Compile(time.Since(begin))
 		}
 	}
-	module := func(name string, code []byte, hash string) (*vm.Module, error) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		m, err := e.vm.Load(name, code, hash, vm.LoadOptions{
-			CacheDir: o.CacheDir, SideModules: o.SideModules && name == postgres, Progress: progress,
+	var group errgroup.Group
+	module := func(to **vm.Module, name string, code []byte, hash string) {
+		group.Go(func() (err error) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			*to, err = e.vm.Load(name, code, hash, vm.LoadOptions{
+				CacheDir: o.CacheDir, SideModules: o.SideModules && name == postgres, Progress: progress,
+			})
+			if err == nil && (*to).Warning() != nil {
+				log.Warn("compiled code is not kept: each start compiles again", "error", (*to).Warning())
+			}
+			return err
 		})
-		if err == nil && m.Warning() != nil {
-			log.Warn("compiled code is not kept: each start compiles again", "error", m.Warning())
-		}
-		return m, err
 	}
 	if o.Server {
 		code, hash := image.Postgres(), image.PostgresSHA256
 		if o.Override != nil {
 			code, hash = o.Override.code, o.Override.hash
 		}
-		if e.postgres, err = module(postgres, code, hash); err != nil {
-			return e, err
-		}
+		module(&e.postgres, postgres, code, hash)
+	}
+	if o.Initdb {
+		module(&e.initdb, initdb, image.Initdb(), image.InitdbSHA256)
 	}
 	if o.Tools {
-		e.tools, err = module("pgtools", image.Tools(), image.ToolsSHA256)
+		module(&e.tools, "pgtools", image.Tools(), image.ToolsSHA256)
 	}
-	return e, err
+	return e, group.Wait()
 }
 
 // Program returns the program at a guest path, nil if there is none. It is what kernel.Config wants.
 func (e *Engine) Program(name string) kernel.Module {
 	dir, base := path.Split(name)
 	m := e.tools
-	if base == postgres {
+	switch base {
+	case postgres:
 		m = e.postgres
+	case initdb:
+		m = e.initdb
 	}
 	if m == nil || path.Clean(dir) != binDir {
 		return nil // not m: an interface with a nil pointer in it is not nil

@@ -1,6 +1,6 @@
-// Package image holds what wasm/ builds: PostgreSQL as one module, its client programs as another, and the
-// read-only files both expect under /pgsql. It owns no behaviour; internal/vm runs the modules and internal/vfs
-// serves the files.
+// Package image holds what wasm/ builds: PostgreSQL as one module, initdb as another, the other client programs as
+// a third, and the read-only files they expect under /pgsql. It owns no behaviour; internal/vm runs the modules and
+// internal/vfs serves the files.
 package image
 
 import (
@@ -14,6 +14,9 @@ import (
 //go:embed postgres.wasm
 var postgres []byte
 
+//go:embed initdb.wasm
+var initdb []byte
+
 //go:embed pgtools.wasm
 var tools []byte
 
@@ -26,7 +29,10 @@ var licenses string
 // Postgres returns the server's module. The caller must not change it.
 func Postgres() []byte { return postgres }
 
-// Tools returns the module of the client programs, which picks one by the last element of argv[0] (see Programs).
+// Initdb returns the module of initdb. The caller must not change it.
+func Initdb() []byte { return initdb }
+
+// Tools returns the module of the other client programs, which picks one by the last element of argv[0] (see Programs).
 // The caller must not change it.
 func Tools() []byte { return tools }
 

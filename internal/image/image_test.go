@@ -16,6 +16,7 @@ func TestHashes(t *testing.T) {
 		data       []byte
 	}{
 		{"postgres.wasm", image.PostgresSHA256, image.Postgres()},
+		{"initdb.wasm", image.InitdbSHA256, image.Initdb()},
 		{"pgtools.wasm", image.ToolsSHA256, image.Tools()},
 	} {
 		sum := sha256.Sum256(f.data)

@@ -36,7 +36,7 @@ func cachedCluster(ctx context.Context) (*pack, error) {
 		}
 		return openPack(name)
 	}
-	base := "cluster-" + hash(modules.PostgresSHA256+modules.ToolsSHA256) + ".pack"
+	base := "cluster-" + hash(modules.PostgresSHA256+modules.InitdbSHA256+modules.ShareSHA256) + ".pack"
 	name := filepath.Join(cache, base)
 	if p, err := openPack(name); !errors.Is(err, fs.ErrNotExist) {
 		note(cache, base)

@@ -27,7 +27,7 @@ const limit = 2 * time.Minute
 
 // programs are loaded once for all servers of this process.
 var programs = sync.OnceValues(func() (*engine.Engine, error) {
-	return engine.Load(context.Background(), engine.Options{Server: true, Tools: true})
+	return engine.Load(context.Background(), engine.Options{Server: true, Initdb: true})
 })
 
 // A node is a server of this process whose data directory may have a double in front of it.

@@ -1,7 +1,7 @@
 /*
  * The part of sh -c that PostgreSQL's client programs use on each other: one
  * program with quoted words, and redirections. Everything else a shell can do
- * is refused with ENOSYS. Linked into pgtools only: in the server, a command
+ * is refused with ENOSYS. Not linked into postgres.wasm: in the server, a command
  * line has nothing to run.
  */
 #define _GNU_SOURCE

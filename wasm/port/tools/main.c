@@ -1,5 +1,6 @@
 /*
- * The one main of pgtools.wasm: it holds PostgreSQL's client programs as modules
+ * The one main of pgtools.wasm: it holds PostgreSQL's client programs, initdb
+ * excepted, as modules
  * (dlfcn.c), and runs the one that it was called as.
  */
 #include <dlfcn.h>
