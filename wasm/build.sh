@@ -12,7 +12,7 @@ host=$root$B
 rm -rf "$host"
 mkdir -p "$host"
 cp -r "$wasm" "$host/wasm"
-for name in musl postgres openssl zlib lz4 zstd libedit pgvector; do
+for name in musl postgres openssl zlib lz4 zstd libedit libxml2 pgvector; do
 	case $name in
 	postgres) tree=$host/postgresql ;;
 	pgvector) tree=$host/postgresql/contrib/pgvector ;;

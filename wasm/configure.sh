@@ -6,8 +6,8 @@ B=$1
 export PATH=$B/wasm:$PATH
 cd "$B/postgresql"
 ./configure --host=wasm32-unknown-linux-musl --build=x86_64-pc-linux-gnu --with-template=linux --prefix=/pgsql \
-	--with-zlib --with-lz4 --with-zstd --with-openssl --with-uuid=e2fs --with-libedit-preferred \
-	--without-icu --without-ldap --without-libxml --without-systemd --disable-nls --disable-largefile \
+	--with-zlib --with-lz4 --with-zstd --with-openssl --with-uuid=e2fs --with-libxml --with-libedit-preferred \
+	--without-icu --without-ldap --without-systemd --disable-nls --disable-largefile \
 	LZ4_CFLAGS=" " LZ4_LIBS=-llz4 ZSTD_CFLAGS=" " ZSTD_LIBS=-lzstd \
 	CC=wasm32-cc AR=llvm-ar-22 RANLIB=llvm-ranlib-22 STRIP=llvm-strip-22 ZIC=/usr/sbin/zic PERL=perl \
 	CFLAGS="-O2 -Wno-format -fno-builtin-memcpy -fno-builtin-memmove -fno-builtin-memset" \

@@ -72,3 +72,16 @@ cp "$B/wasm/port/libs/curses.h" "$sysroot/include/"
 	mkdir -p "$sysroot/include/editline"
 	cp src/editline/readline.h "$sysroot/include/editline/"
 )
+
+# The parser, trees, XPath, and what writes XML: what the type xml and xml2 call.
+# Encodings are PostgreSQL's to convert. LIBXML_STATIC: nothing to do at exit.
+(
+	cd "$B/libxml2"
+	./configure --host=wasm32-unknown-linux-musl --build=x86_64-pc-linux-gnu --disable-shared --with-minimum \
+		--with-output --with-push --with-sax1 --with-writer --with-xpath PKG_CONFIG=true \
+		CC=wasm32-cc AR=$ar RANLIB=$ranlib NM=llvm-nm-22 STRIP=llvm-strip-22 CFLAGS="$cflags -DLIBXML_STATIC"
+	make -s "$jobs" libxml2.la
+	cp .libs/libxml2.a "$sysroot/lib/"
+	mkdir -p "$sysroot/include/libxml"
+	cp include/libxml/*.h "$sysroot/include/libxml/"
+)

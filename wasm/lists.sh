@@ -16,7 +16,7 @@ contrib=(
 	earthdistance file_fdw fuzzystrmatch hstore intagg intarray isn lo ltree pageinspect passwordcheck
 	pgcrypto pg_buffercache pg_freespacemap pg_logicalinspect pg_overexplain pg_prewarm pg_stat_statements pg_surgery
 	pg_trgm pg_visibility pg_walinspect pgrowlocks pgstattuple pgvector postgres_fdw seg spi sslinfo tablefunc tcn test_decoding
-	tsm_system_rows tsm_system_time unaccent uuid-ossp
+	tsm_system_rows tsm_system_time unaccent uuid-ossp xml2
 )
 
 # Programs of pgtools.wasm, by folder. initdb is a module of its own.

@@ -18,5 +18,4 @@ var absent = map[string]string{
 	"jsonb_plpython":      "no PL/Python",
 	"ltree_plpython":      "no PL/Python",
 	"sepgsql":             "no SELinux",
-	"xml2":                "no libxml2",
 }
