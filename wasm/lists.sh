@@ -10,6 +10,12 @@ server_modules=(
 	src/backend/utils/mb/conversion_procs
 )
 
+# Files in src/backend whose functions with setjmp (PG_TRY) grow most by what is inlined into them: see modules.sh.
+setjmp_files=(
+	backup/basebackup commands/dbcommands commands/extension commands/matview commands/subscriptioncmds
+	postmaster/autovacuum replication/logical/tablesync tcop/postgres
+)
+
 # Of contrib, all that needs no program to run; and pgvector, unpacked beside them.
 contrib=(
 	amcheck auth_delay auto_explain basic_archive bloom btree_gin btree_gist citext cube dblink dict_int dict_xsyn

@@ -10,6 +10,13 @@ cd "$B/postgresql"
 jobs=-j$(nproc)
 
 make -s "$jobs" -C src/backend generated-headers
+
+# In a function that calls setjmp, clang surrounds each call with what a jump back
+# may need, so that what it inlines there gets larger and not faster. In these
+# files it inlines what is declared inline, and nothing else.
+for file in "${setjmp_files[@]}"; do
+	make -s -C "src/backend/${file%/*}" COPT=-finline-hint-functions "${file##*/}.o"
+done
 make -s "$jobs" -C src/backend all
 
 # libpq as its shared library would be: whole, with its own copies of what it
