@@ -7,9 +7,10 @@ const Version = "18.6"
 
 // SHA-256 of the embedded files, as in wasm/wasm.lock.
 const (
-	PostgresSHA256 = "9a34b45f27246edd3328fde0f9bd50b6e3341438f62d9731be7c2fae7385ad14"
-	ToolsSHA256    = "cb03df0870082173e339ae89c158250979a9ad8b67da7eaf96ccb6df97cb6c01"
-	ShareSHA256    = "868639ca028cd08963bbb824a3306c3ba4e330c70a929aa9868d28d5d503f210"
+	PostgresSHA256 = "d0c94b7fcb611987d56b35d6847cbd0a706b7d7585c2d523bf68d9112c5e511e"
+	InitdbSHA256   = "9d32c5c01e75beaabf45d0435251c0216cd6c6da0a21abb0bcc5a7878bb643af"
+	ToolsSHA256    = "32158fbc3cc51b784b18ef3b54bdbe14c206c365eb6ed88e6731e9073ae1f489"
+	ShareSHA256    = "a73b53fcf478003a029b209aff716f351170a046b0cfd8f7ef0b57facdd3a7e0"
 )
 
 // Modules are the loadable modules that postgres.wasm holds, by their names in pkglibdir.
@@ -63,6 +64,7 @@ var Modules = []string{
 	"pgoutput",
 	"pgrowlocks",
 	"pgstattuple",
+	"pgxml",
 	"plpgsql",
 	"postgres_fdw",
 	"refint",
@@ -95,7 +97,7 @@ var Modules = []string{
 	"vector",
 }
 
-// Programs are the client programs that pgtools.wasm holds.
+// Programs are the client programs, of which initdb.wasm holds one and pgtools.wasm the others.
 var Programs = []string{
 	"clusterdb",
 	"createdb",
