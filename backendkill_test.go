@@ -104,6 +104,7 @@ func bystander(t *testing.T, s *embeddedpg.Server) <-chan string {
 // shared memory is damaged, so the postmaster ends all sessions, throws the memory away, recovers from the
 // write-ahead log, and goes on: what was committed is there, what was not is gone, and new sessions work.
 func TestKillBackend(t *testing.T) {
+	t.Parallel()
 	outer := t // owns c, which each round makes anew
 	log := keepLog(testLog(t))
 	dir := newCluster(t)

@@ -61,6 +61,7 @@ func value(t *testing.T, c *pgx.Conn, sql string) string {
 }
 
 func TestBackupAndRestore(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	s, c := backupServer(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword})
 	dir := t.TempDir()
@@ -203,6 +204,7 @@ func testCancel(t *testing.T, s *embeddedpg.Server, dir string) {
 
 // TestRestoreBase goes back to a moment between two transactions, with a server that was started without its password.
 func TestRestoreBase(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	top := t.TempDir()
 	config := embeddedpg.Config{DataDir: newCluster(t), ArchiveDir: filepath.Join(top, "archive")}

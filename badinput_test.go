@@ -67,6 +67,7 @@ func writeFile(t *testing.T, name, text string) {
 
 // TestBadDataDir refuses each, and has changed nothing: where it is put right again, the server starts.
 func TestBadDataDir(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name        string
 		spoil, mend func(t *testing.T, dir string)
@@ -258,6 +259,7 @@ func TestSecondOpener(t *testing.T) {
 }
 
 func TestSecondCreator(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir() // empty: a cluster is made
 	second := make(chan error, 1)
 	s := start(t, embeddedpg.Config{DataDir: dir, Progress: func(p embeddedpg.Progress) {
@@ -278,6 +280,7 @@ func TestSecondCreator(t *testing.T) {
 // TestInterruptedCreate has what a start that was killed while it made a cluster left behind. It is cleared,
 // and what only looks like it is not.
 func TestInterruptedCreate(t *testing.T) {
+	t.Parallel()
 	parent := t.TempDir()
 	for _, dir := range []string{"data", ".data.new-1/data/base", ".data.new-2", ".data.newer", "other"} {
 		if err := os.MkdirAll(filepath.Join(parent, dir), 0o700); err != nil {

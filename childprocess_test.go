@@ -66,6 +66,7 @@ func (r *records) Handle(_ context.Context, record slog.Record) error {
 }
 
 func TestChildProcess(t *testing.T) {
+	t.Parallel()
 	var log records
 	stages := map[embeddedpg.Stage]bool{}
 	s, err := embeddedpg.Start(t.Context(), embeddedpg.Config{
@@ -191,6 +192,7 @@ func parentMain() {
 
 // TestParentKilled: a server ends with its parent, even one that is killed, and shuts down cleanly.
 func TestParentKilled(t *testing.T) {
+	t.Parallel()
 	dir := newCluster(t)
 	parent := osexec.Command(os.Args[0])
 	parent.Env = append(os.Environ(), parentMarker+"="+dir)

@@ -128,6 +128,7 @@ func TestPlantedSymlink(t *testing.T) {
 // TestArchiveCommand has the server try to run a program for each WAL file. It has none, says so in its
 // log, and keeps the files.
 func TestArchiveCommand(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "archived")
 	s := start(t, embeddedpg.Config{
 		DataDir: newCluster(t), Password: templatePassword,

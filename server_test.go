@@ -221,6 +221,7 @@ func TestZeroConfig(t *testing.T) {
 }
 
 func TestDataStays(t *testing.T) {
+	t.Parallel()
 	cfg := embeddedpg.Config{
 		DataDir: filepath.Join(t.TempDir(), "a", "data"), Superuser: "Ärger", Password: `p@ss:/?#[]" '\%20+&ü`, Database: `my "db" +`,
 		Listen: "127.0.0.1:0", Settings: map[string]string{"Work-Mem": "8MB", "application_name": "a'b\\c"},

@@ -85,6 +85,7 @@ func TestPrograms(t *testing.T) {
 
 // TestBackupCommands goes through the life of a backup.
 func TestBackupCommands(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := newProject(t, "BACKUP_DIR="+dir, "PROJECT_NAME=app", "NSELF_WAL_ARCHIVE=true")
 	if out := p.ok("backup", "list"); !strings.Contains(out, "No backups") {
