@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -166,8 +168,12 @@ func TestLife(t *testing.T) {
 		}
 		c.Close()
 	}
+	sockets := p.state().SocketDir
 	if out := p.ok("stop"); !strings.Contains(out, "has stopped") {
 		t.Error(out)
+	}
+	if _, err := os.Stat(filepath.Dir(sockets)); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("left after stop:", sockets, err)
 	}
 	left, _ := os.ReadDir(runtime)
 	var names []string

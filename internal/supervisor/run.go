@@ -81,10 +81,12 @@ func (s *supervisor) run(ctx context.Context, o Options, log slog.Handler, progr
 		return err
 	}
 	defer os.Remove(short) // fails while something is in it
-	if o.Shared {
+	if o.Shared { // containers mount it: it stays
 		if err := makeShared(socketDir(short)); err != nil {
 			return err
 		}
+	} else {
+		defer os.Remove(socketDir(short))
 	}
 	if o.Port == 0 {
 		o.Port = 5432
