@@ -215,9 +215,10 @@ func failingDisk(t *testing.T, base string, f fault, seed uint64) {
 	if err := n.log.damaged(); err != nil {
 		t.Error(err)
 	}
-	// A page that is read in part is an error to PostgreSQL 18 (md_readv_complete in src/backend/storage/smgr/md.c).
-	if f.errno == 0 && f.op == "pwrite" && errs.Load() > 0 {
-		t.Errorf("a short write is not an error, and clients saw %d:\n%s", errs.Load(), n.log.tail(20))
+	// PostgreSQL 18 goes on after a short write, but not where it makes a file longer: there it takes one for a full disk
+	// (mdextend in src/backend/storage/smgr/md.c). A page that is read in part is an error to it (md_readv_complete).
+	if full := n.log.count("could not extend file"); f.errno == 0 && f.op == "pwrite" && errs.Load() > int64(full) {
+		t.Errorf("a short write is not an error, and clients saw %d, where %d files could not be made longer:\n%s", errs.Load(), full, n.log.tail(20))
 	}
 
 	c := &Case{Journal: rec.Journal(), Position: rec.Position(), Seed: seed, Model: &Model{}, Told: rec.Position(), Thorough: true}
