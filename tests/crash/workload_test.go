@@ -98,8 +98,16 @@ func (w *worker) settle(ctx context.Context) error {
 			}
 		}
 	}
+	// A backend that died may not be noticed yet: what it was writing then looks undone, and recovery brings it back. It
+	// holds the row's lock until then; if it lives and prepares its transaction, for longer, and is to be asked again.
+	if _, err := w.conn.Exec(ctx, "SET lock_timeout = '2s'"); err != nil {
+		return err
+	}
 	var seq int
-	if err := w.conn.QueryRow(ctx, "SELECT seq FROM progress WHERE client = $1", w.id).Scan(&seq); err != nil {
+	if err := w.conn.QueryRow(ctx, "SELECT seq FROM progress WHERE client = $1 FOR UPDATE", w.id).Scan(&seq); err != nil {
+		return err
+	}
+	if _, err := w.conn.Exec(ctx, "RESET lock_timeout"); err != nil {
 		return err
 	}
 	switch seq {

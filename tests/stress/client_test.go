@@ -171,18 +171,22 @@ func (s *session) parallel(ctx context.Context) error {
 	return err
 }
 
-// cancel gives a long query up after a moment, by a cancel request.
+// cancel gives a long query up after a moment, by a cancel request. The query says when it has begun: a request that
+// comes before has nothing to cancel.
 func (s *session) cancel(ctx context.Context) error {
-	sql := "SELECT pg_sleep(60)"
+	const begun = "begun"
+	long := "pg_sleep(60)"
 	if s.rng.IntN(2) == 0 {
-		sql = "SELECT count(*) FROM generate_series(1, 100000000) a WHERE a % 7 = 3"
+		long = "count(*) FROM generate_series(1, 100000000) a WHERE a % 7 = 3"
 	}
+	moment := time.Duration(1+s.rng.IntN(50)) * time.Millisecond
 	cancelled := make(chan error, 1)
-	timer := time.AfterFunc(time.Duration(1+s.rng.IntN(50))*time.Millisecond, func() {
-		cancelled <- s.PgConn().CancelRequest(ctx)
-	})
-	_, err := s.Exec(ctx, sql)
-	if timer.Stop() {
+	var timer *time.Timer
+	s.PgConn().CustomData()[begun] = func() {
+		timer = time.AfterFunc(moment, func() { cancelled <- s.PgConn().CancelRequest(ctx) })
+	}
+	_, err := s.Exec(ctx, "DO $$ BEGIN RAISE NOTICE '"+begun+"'; PERFORM "+long+"; END $$")
+	if timer == nil || timer.Stop() {
 		return err // another session's cancel came first
 	}
 	if e := <-cancelled; e != nil && !s.IsClosed() {

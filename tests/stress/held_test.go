@@ -1,6 +1,7 @@
 package stress
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -92,7 +93,7 @@ func settled(t testing.TB, s *embeddedpg.Server, dir string) held {
 	for range 20 {
 		time.Sleep(100 * time.Millisecond)
 		h := hold(t, dir)
-		if h.goroutines < least.goroutines || h.goroutines == least.goroutines && h.memory < least.memory {
+		if cmp.Or(cmp.Compare(h.goroutines, least.goroutines), cmp.Compare(len(h.descriptors), len(least.descriptors)), cmp.Compare(h.memory, least.memory)) < 0 {
 			least = h
 		}
 	}

@@ -63,7 +63,8 @@ func (l *load) takeCounts() string {
 // transactions returns how many were acknowledged, and of how many the end is not known.
 func (l *load) transactions() (acked, unknown int64) { return l.acked.Load(), l.unknown.Load() }
 
-// connect opens a session, over the Unix socket or within the program.
+// connect opens a session, over the Unix socket or within the program. A notice calls the function that its custom data
+// have under the message.
 func (l *load) connect(ctx context.Context, name string, inside bool) (*pgx.Conn, error) {
 	cfg, err := pgx.ParseConfig(l.server.ConnString(""))
 	if err != nil {
@@ -73,6 +74,11 @@ func (l *load) connect(ctx context.Context, name string, inside bool) (*pgx.Conn
 		cfg.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return l.server.Dial(ctx) }
 	}
 	cfg.RuntimeParams["application_name"] = name
+	cfg.OnNotice = func(c *pgconn.PgConn, n *pgconn.Notice) {
+		if f, ok := c.CustomData()[n.Message].(func()); ok {
+			f()
+		}
+	}
 	return pgx.ConnectConfig(ctx, cfg)
 }
 
