@@ -11,7 +11,7 @@ command -v debootstrap >/dev/null || { apt-get update -qq && apt-get install -y 
 "$wasm/root.sh"
 
 postgres() {
-	"$wasm/fetch.sh"
+	"$wasm/fetch.sh" postgres
 	tarball=$(source_file postgres)
 	tree=$cache/suites/$(basename "$tarball")
 	if [ ! -e "$tree/.complete" ]; then
@@ -24,7 +24,7 @@ postgres() {
 }
 
 extensions() {
-	"$wasm/fetch.sh"
+	"$wasm/fetch.sh" postgres pgvector
 	tree=$cache/suites/extensions-$(sha256sum "$(source_file postgres)" "$(source_file pgvector)" | sha256sum | cut -c 1-16)
 	if [ ! -e "$tree/.complete" ]; then
 		rm -rf "$tree"

@@ -1,13 +1,15 @@
 #!/bin/bash
-# Fetches the sources of wasm.lock from Debian's archive, with apt inside the sid
-# root, and checks them. Not by "apt-get source": the archive holds versions that
-# its index does not name. The one step, after root.sh, that needs a network.
+# Fetches the sources of wasm.lock from Debian's archive, or those of them that are
+# named, with apt inside the sid root, and checks them. Not by "apt-get source": the
+# archive holds versions that its index does not name. The one step, after root.sh,
+# that needs a network.
 # shellcheck disable=SC2016 # apt and the inner shell expand these
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 mkdir -p "$sources"
 lock source | while read -r name package version file sum; do
+	case " ${*:-$name} " in *" $name "*) ;; *) continue ;; esac
 	if ! echo "$sum  $sources/$file" | sha256sum --check --status 2>/dev/null; then
 		case $package in lib*) folder=${package:0:4} ;; *) folder=${package:0:1} ;; esac
 		rm -rf "$root/fetch"
