@@ -208,7 +208,7 @@ func TestReadOnlyDisk(t *testing.T) {
 // TestFullDisk fills the disk under a statement. It fails, the server lives, and with room it goes on.
 func TestFullDisk(t *testing.T) {
 	if testing.Short() {
-		t.Skip("writes 300 MB")
+		t.Skip("-short: a full disk takes 300 MB of writing")
 	}
 	at := t.TempDir()
 	mount(t, at, "-t", "tmpfs", "-o", "size=160m", "tmpfs")

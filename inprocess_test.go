@@ -135,7 +135,7 @@ func hammerSession(cfg *pgx.ConnConfig, r *rand.Rand, end time.Time) (answers, c
 func TestStarved(t *testing.T) {
 	withoutRaceDetector(t)
 	if testing.Short() {
-		t.Skip("keeps every processor busy for 2 s")
+		t.Skip("-short: a starved scheduler takes every processor for 2 s")
 	}
 	if runtime.GOOS != "linux" {
 		t.Skip("needs the rings of Linux")

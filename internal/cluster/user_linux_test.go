@@ -26,6 +26,6 @@ func asNobody(t *testing.T, f func()) {
 		done <- e
 	}()
 	if e := <-done; e != 0 {
-		t.Skip("give up root's rights:", e)
+		t.Skip("needs to give up root's rights, to be refused a file:", e)
 	}
 }

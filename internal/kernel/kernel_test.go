@@ -3,7 +3,9 @@ package kernel_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +27,32 @@ func TestExit(t *testing.T) {
 	st := run(t, map[string]program{"/bin/x": func(g *guest, argv []string) int { return len(argv) + 40 }}, "/bin/x", "a", "b")
 	if st != (kernel.Status{Code: 43}) {
 		t.Errorf("status %+v", st)
+	}
+}
+
+// TestAuxiliaryVector: without its word the guest takes the processor for one with a weak memory order, which is slower and
+// otherwise unnoticed; with it on such a processor, the guest's barriers would be none.
+func TestAuxiliaryVector(t *testing.T) {
+	const pageSize, hwcap, totalStoreOrder = 6, 16, 1 // AT_PAGESZ, AT_HWCAP; GUEST_HWCAP_TSO of wasm/port/include/guest_barrier.h
+	want := map[uint32]uint32{pageSize: 4096, hwcap: 0}
+	if runtime.GOARCH == "amd64" {
+		want[hwcap] = totalStoreOrder
+	}
+	got := map[uint32]uint32{}
+	run(t, map[string]program{"/bin/x": func(g *guest, _ []string) int {
+		need := g.must(kernel.SYS_args, 0, 0)
+		p := g.alloc(need)
+		g.must(kernel.SYS_args, p, need)
+		p += 4 + (g.u32(p)+1)*4
+		for ; g.u32(p) != 0; p += 4 { // the environment
+		}
+		for p += 4; g.u32(p) != 0; p += 8 {
+			got[g.u32(p)] = g.u32(p + 4)
+		}
+		return 0
+	}}, "/bin/x", "a")
+	if !maps.Equal(got, want) {
+		t.Errorf("auxiliary vector %v, want %v", got, want)
 	}
 }
 

@@ -44,7 +44,7 @@ func trailer(key [32]byte, artefact []byte) []byte {
 }
 
 // verify reports what is wrong with a cache file of the given size that should have the given key. It reads all of it:
-// 3 ms for 48 MB on two processors.
+// with the mapping, 4 ms for 50 MB on two processors.
 func verify(file io.ReaderAt, size int64, key [32]byte) error {
 	length := size - trailerSize
 	if length < 0 {

@@ -76,16 +76,3 @@ func (r *reporter) during(p Phase, work func()) {
 	}()
 	work()
 }
-
-// LoadOptions are the choices of Load.
-type LoadOptions struct {
-	CacheDir string // of compiled code; "": none
-
-	// SideModules makes the program one that side modules can be put into. Its functions are then reachable by name,
-	// which costs a second of compiling and milliseconds of each start for a program with many.
-	SideModules bool
-
-	// Progress, if not nil, is called at the beginning of each phase and several times a second while one lasts, never
-	// twice at once and not after Load has returned.
-	Progress func(Progress)
-}

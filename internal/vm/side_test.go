@@ -353,3 +353,11 @@ func BenchmarkSideLink(b *testing.B) {
 	}
 	b.ReportMetric(float64(spent.Nanoseconds())/float64(b.N), "ns/link")
 }
+
+// TestSideOfProgram: a program that was loaded without its functions' names takes no side module.
+func TestSideOfProgram(t *testing.T) {
+	m := load(t, newEngine(t), program)
+	if _, err := m.Side("test.so", assemble(t, "(module "+usual+")")); err == nil || !strings.Contains(err.Error(), "SideModules") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"nself.org/embeddedpg/tests/rivals"
@@ -50,14 +49,11 @@ type contestant struct {
 
 func run(root, npm, page string, o options) error {
 	ctx := context.Background()
-	work, err := os.MkdirTemp(filepath.Join(root, "tmp"), "bench-")
+	work, remove, err := rivals.WorkDir(root)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
-	if err := os.Chmod(work, 0o755); err != nil {
-		return err
-	}
+	defer remove()
 	place := rivals.Place{Root: root, Work: work, NPM: npm}
 	contestants := []contestant{{"embeddedpg", rivals.Ours, false}, {"native", rivals.Native, false}}
 	if npm != "" {

@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -52,14 +51,11 @@ func main() {
 }
 
 func run(root string, seconds, rounds, scale int, only string) error {
-	work, err := os.MkdirTemp(filepath.Join(root, "tmp"), "bench-")
+	work, remove, err := rivals.WorkDir(root)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
-	if err := os.Chmod(work, 0o755); err != nil {
-		return err
-	}
+	defer remove()
 	ctx := context.Background()
 	place := rivals.Place{Root: root, Work: work}
 	var servers []*rivals.Server

@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"nself.org/embeddedpg/tests/rivals"
@@ -45,14 +44,11 @@ func main() {
 }
 
 func run(root, write string, o options) error {
-	work, err := os.MkdirTemp(filepath.Join(root, "tmp"), "bench-")
+	work, remove, err := rivals.WorkDir(root)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
-	if err := os.Chmod(work, 0o755); err != nil {
-		return err
-	}
+	defer remove()
 	ctx := context.Background()
 	place := rivals.Place{Root: root, Work: work, Settings: map[string]string{
 		"shared_buffers": o.buffers, "maintenance_work_mem": o.memory, "max_parallel_maintenance_workers": fmt.Sprint(o.workers),

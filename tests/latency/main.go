@@ -11,7 +11,6 @@ import (
 	"math"
 	"net"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"time"
@@ -63,14 +62,11 @@ func (w *way) connect(ctx context.Context) (*pgx.Conn, error) {
 }
 
 func run(root string, span time.Duration, rounds int, sql string, burn int, pause time.Duration, gc bool) error {
-	work, err := os.MkdirTemp(filepath.Join(root, "tmp"), "latency-")
+	work, remove, err := rivals.WorkDir(root)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
-	if err := os.Chmod(work, 0o755); err != nil {
-		return err
-	}
+	defer remove()
 	ctx := context.Background()
 	server, err := embeddedpg.Start(ctx, embeddedpg.Config{Settings: rivals.Settings})
 	if err != nil {

@@ -49,6 +49,20 @@ type Place struct {
 	Settings map[string]string
 }
 
+// WorkDir makes a directory for Place.Work, which native's user can enter, and says how to remove it.
+func WorkDir(root string) (dir string, remove func(), err error) {
+	dir, err = os.MkdirTemp(filepath.Join(root, "tmp"), "bench-")
+	if err != nil {
+		return "", nil, err
+	}
+	remove = func() { os.RemoveAll(dir) }
+	if err := os.Chmod(dir, 0o755); err != nil {
+		remove()
+		return "", nil, err
+	}
+	return dir, remove, nil
+}
+
 // settings are those of all, with the place's own.
 func (p Place) settings() map[string]string {
 	all := maps.Clone(Settings)
