@@ -108,8 +108,6 @@ func TestKillBackend(t *testing.T) {
 	outer := t // owns c, which each round makes anew
 	log := keepLog(testLog(t))
 	dir := newCluster(t)
-	cycle(t, dir) // the runtime's own threads, arenas and caches
-	before := steady(t)
 	s := start(t, embeddedpg.Config{DataDir: dir, Password: templatePassword, Log: log})
 	c := connect(t, s)
 	exec(t, c, "CREATE TABLE t (i int PRIMARY KEY, filler text)")
@@ -221,16 +219,6 @@ func TestKillBackend(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error("Close:", err)
 	}
-	after := settled(t, before)
-	t.Log("before:", before)
-	t.Log("after: ", after)
-	if after.goroutines > before.goroutines || after.descriptors > before.descriptors || after.threads > before.threads+3 || after.mappings > before.mappings+10 {
-		t.Error("something of the killed processes is left")
-	}
-	// Other programs that run the same compiled code, and cease to, change what of it counts as this one's.
-	if grown := after.memory - before.memory; grown > 32<<20 {
-		t.Errorf("memory grew by %d bytes", grown)
-	}
 
 	// The cluster was shut down cleanly.
 	starting := log.count("database system was not properly shut down")
@@ -240,5 +228,58 @@ func TestKillBackend(t *testing.T) {
 	}
 	if log.count("database system was not properly shut down") != starting {
 		t.Error("the next start recovers")
+	}
+}
+
+// TestKillLeavesNothing compares what the program holds before and after sessions that compute were killed.
+func TestKillLeavesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds, in which PostgreSQL recovers")
+	}
+	dir := newCluster(t)
+	cycle(t, dir) // the runtime's own threads, arenas and caches
+	before := steady(t)
+	s := start(t, embeddedpg.Config{DataDir: dir, Password: templatePassword, Log: testLog(t)})
+	for range 4 {
+		cfg, err := pgx.ParseConfig(s.ConnString(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun, ended := make(chan struct{}), make(chan struct{})
+		cfg.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
+			if n.Message == "begun" {
+				close(begun)
+			}
+		}
+		victim, err := pgx.ConnectConfig(testContext(t), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := testContext(t)
+		go func() {
+			defer close(ended)
+			if err := victim.PgConn().Exec(ctx, "DO $$ BEGIN RAISE NOTICE 'begun'; LOOP END LOOP; END $$").Close(); err == nil {
+				t.Error("an endless loop ended")
+			}
+		}()
+		<-begun
+		if err := embeddedpg.Kernel(s).Kill(int(victim.PgConn().PID()), kernel.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		<-ended
+		again(t, s).Close(testContext(t))
+	}
+	if err := s.Close(); err != nil {
+		t.Error("Close:", err)
+	}
+	after := settled(t, before)
+	t.Log("before:", before)
+	t.Log("after: ", after)
+	if after.goroutines > before.goroutines || after.descriptors > before.descriptors || after.threads > before.threads+3 || after.mappings > before.mappings+10 {
+		t.Error("something of the killed processes is left")
+	}
+	// Other programs that run the same compiled code, and cease to, change what of it counts as this one's.
+	if grown := after.memory - before.memory; grown > 32<<20 {
+		t.Errorf("memory grew by %d bytes", grown)
 	}
 }
