@@ -204,6 +204,9 @@ func testCancel(t *testing.T, s *embeddedpg.Server, dir string) {
 
 // TestRestoreBase goes back to a moment between two transactions, with a server that was started without its password.
 func TestRestoreBase(t *testing.T) {
+	if testing.Short() {
+		t.Skip("restores a base backup several times; leave out -short")
+	}
 	t.Parallel()
 	ctx := context.Background()
 	top := t.TempDir()
@@ -273,13 +276,11 @@ func TestRestoreBase(t *testing.T) {
 	restore(b, embeddedpg.RestoreBaseOptions{Time: moment}, "1 2")
 	insert(4) // on a new timeline
 	restore(plain, embeddedpg.RestoreBaseOptions{ToEnd: true}, "1 2 4")
-	if !testing.Short() {
-		restore(b, embeddedpg.RestoreBaseOptions{ToEnd: true, Timeline: "1"}, "1 2 3")
-		restore(b, embeddedpg.RestoreBaseOptions{}, "1")
-		for _, b := range []*embeddedpg.Backup{b, plain} {
-			if v, err := embeddedpg.VerifyBackup(ctx, b, embeddedpg.VerifyBackupOptions{}); err != nil || v.Tables != 1 {
-				t.Error(v, err)
-			}
+	restore(b, embeddedpg.RestoreBaseOptions{ToEnd: true, Timeline: "1"}, "1 2 3")
+	restore(b, embeddedpg.RestoreBaseOptions{}, "1")
+	for _, b := range []*embeddedpg.Backup{b, plain} {
+		if v, err := embeddedpg.VerifyBackup(ctx, b, embeddedpg.VerifyBackupOptions{}); err != nil || v.Tables != 1 {
+			t.Error(v, err)
 		}
 	}
 	for _, o := range []embeddedpg.RestoreBaseOptions{{Time: time.Now().Add(time.Hour)}, {Time: b.Created.Add(-time.Hour)}} {

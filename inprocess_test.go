@@ -38,7 +38,7 @@ func TestDialHammer(t *testing.T) {
 	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword})
 	sessions, span := 12, 4*time.Second
 	if testing.Short() {
-		span = time.Second
+		span = 300 * time.Millisecond
 	}
 	cfg := dialConfig(t, s)
 	end := time.Now().Add(span)

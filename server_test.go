@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/cluster"
 	"nself.org/embeddedpg/internal/tempdir"
 )
 
@@ -163,16 +164,12 @@ func newCluster(t testing.TB) string {
 		t.Fatal(template.err)
 	}
 	dir := filepath.Join(t.TempDir(), "data")
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join(template.dir, "data"))); err != nil {
+	c, err := cluster.Open(dir)
+	if err != nil {
 		t.Fatal(err)
 	}
-	err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error { // CopyFS is generous with modes
-		if err == nil && d.IsDir() {
-			err = os.Chmod(name, 0o700)
-		}
-		return err
-	})
-	if err != nil {
+	err = c.CopyFrom(context.Background(), filepath.Join(template.dir, "data"), true)
+	if err := errors.Join(err, c.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -18,6 +18,9 @@ import (
 // TestSnapshotUnderLoad copies a cluster while sessions move amounts between accounts: in the copy the sum is right,
 // what was acknowledged before the snapshot is there, and amcheck finds nothing.
 func TestSnapshotUnderLoad(t *testing.T) {
+	if testing.Short() {
+		t.Skip("loads both processors for seconds; leave out -short")
+	}
 	t.Parallel()
 	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword})
 	c := connect(t, s)

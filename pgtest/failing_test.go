@@ -56,6 +56,7 @@ func TestFailLeak(t *testing.T) {
 var leaked net.Conn
 
 func TestLeakIsTold(t *testing.T) {
+	t.Parallel()
 	out, passed := rerun(t, "TestFailLeak")
 	if passed || !strings.Contains(out, "connections open") || !strings.Contains(out, "leaky") {
 		t.Error(out)
@@ -78,6 +79,7 @@ func TestFailKeep(t *testing.T) {
 var kept = regexp.MustCompile(`pgtest/open (\S+) (\S+)`)
 
 func TestKept(t *testing.T) {
+	t.Parallel()
 	parent := t.TempDir()
 	out, passed := rerun(t, "TestFailKeep", "EMBEDDEDPG_PGTEST_DIR="+parent)
 	m := kept.FindStringSubmatch(out)
@@ -104,6 +106,7 @@ func TestKept(t *testing.T) {
 }
 
 func TestPassNothingLeft(t *testing.T) {
+	t.Parallel()
 	parent := t.TempDir()
 	if out, passed := rerun(t, "TestHandles", "EMBEDDEDPG_PGTEST_DIR="+parent); !passed {
 		t.Fatal(out)

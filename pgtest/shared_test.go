@@ -22,6 +22,7 @@ func TestMember(t *testing.T) {
 
 // TestShared runs four test binaries at a time on one server, which migrates once and ends with the last.
 func TestShared(t *testing.T) {
+	t.Parallel()
 	parent, name := t.TempDir(), t.TempDir()
 	var mu sync.Mutex
 	seen := map[string]bool{}

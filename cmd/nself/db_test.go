@@ -78,6 +78,9 @@ func TestMigrate(t *testing.T) {
 
 // TestDump moves data by files, and empties the database.
 func TestDump(t *testing.T) {
+	if testing.Short() {
+		t.Skip("dumps and restores a dozen times; leave out -short")
+	}
 	t.Parallel()
 	p := newProject(t, "POSTGRES_DB=app")
 	p.start()

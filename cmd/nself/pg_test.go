@@ -85,6 +85,9 @@ func TestPrograms(t *testing.T) {
 
 // TestBackupCommands goes through the life of a backup.
 func TestBackupCommands(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes and restores backups of every kind; leave out -short")
+	}
 	t.Parallel()
 	dir := t.TempDir()
 	p := newProject(t, "BACKUP_DIR="+dir, "PROJECT_NAME=app", "NSELF_WAL_ARCHIVE=true")

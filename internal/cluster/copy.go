@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -134,18 +135,7 @@ func (c *copier) file(from, to string, buf []byte) (err error) {
 	return nil
 }
 
-// zeros reports whether b holds only zeros.
-func zeros(b []byte) bool {
-	for len(b) >= 8 {
-		if b[0]|b[1]|b[2]|b[3]|b[4]|b[5]|b[6]|b[7] != 0 {
-			return false
-		}
-		b = b[8:]
-	}
-	for _, c := range b {
-		if c != 0 {
-			return false
-		}
-	}
-	return true
-}
+// zeros reports whether b, of at most copyBlock bytes, holds only zeros.
+func zeros(b []byte) bool { return bytes.Equal(b, zeroBlock[:len(b)]) }
+
+var zeroBlock [copyBlock]byte

@@ -678,9 +678,13 @@ func TestLaneNoLostWake(t *testing.T) {
 
 // TestLaneNoLostFutexWake: a wake of the object that comes together with a signal is not lost.
 func TestLaneNoLostFutexWake(t *testing.T) {
+	n := 2000
+	if testing.Short() {
+		n = 300
+	}
 	s := newStepper(t, nil)
 	const word = 6000
-	for i := range 2000 {
+	for i := range n {
 		*s.pending() = 0
 		s.beginCall(futex, word, 0, 0, 0)
 		s.blocks(kernel.WaitFutex)

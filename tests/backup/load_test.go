@@ -24,6 +24,9 @@ func start(t *testing.T, config embeddedpg.Config) *embeddedpg.Server {
 // TestUnderLoad makes backups of both kinds while 8 clients write, and restores them elsewhere; the base backup also to a moment
 // between two known transactions.
 func TestUnderLoad(t *testing.T) {
+	if testing.Short() {
+		t.Skip("loads both processors for seconds; leave out -short")
+	}
 	ctx := context.Background()
 	top := t.TempDir()
 	archive, backups := filepath.Join(top, "archive"), filepath.Join(top, "backups")

@@ -36,7 +36,7 @@ func main() {
 	rivals.Serve()
 	root := flag.String("root", "", "Debian root directory with postgresql-18 and its client package")
 	seconds := flag.Int("time", 4, "duration of one pgbench run in `seconds`")
-	rounds := flag.Int("rounds", 3, "runs of each kind; the medians are printed")
+	rounds := flag.Int("rounds", 5, "runs of each kind; the medians are printed")
 	scale := flag.Int("scale", 10, "pgbench's scale factor")
 	only := flag.String("only", "", "run only the loads whose name contains this")
 	flag.Parse()

@@ -117,7 +117,7 @@ func TestFailingDisk(t *testing.T) {
 	base := newCluster(t, settings)
 	list, n := allFaults(), *faults
 	if testing.Short() {
-		n = min(n, 3)
+		n = min(n, 1)
 	}
 	for i, f := range list[:min(n, len(list))] {
 		t.Run(f.String(), func(t *testing.T) { failingDisk(t, base, f, *seed+uint64(i)*1000) })

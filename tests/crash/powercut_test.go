@@ -368,7 +368,7 @@ func TestPowerCut(t *testing.T) {
 	begin := time.Now()
 	n := *cuts
 	if testing.Short() {
-		n = min(n, 8)
+		n = min(n, 4)
 	}
 	count, failures := harness(t, newCluster(t, settings), settings, *seed, n, false)
 	for _, err := range failures {

@@ -37,6 +37,7 @@ func latency(t *testing.T, what string, d time.Duration) {
 
 // TestCancelPsql sends SIGINT to psql, as Ctrl-C does, while its statement runs.
 func TestCancelPsql(t *testing.T) {
+	t.Parallel()
 	watch := connect(t, server(t))
 	for _, c := range busy {
 		s := open(t, server(t), "cancelled", options{})
@@ -123,6 +124,7 @@ func sqlState(err error) string {
 }
 
 func TestStatementTimeout(t *testing.T) {
+	t.Parallel()
 	const timeout = 100 * time.Millisecond
 	a, _ := pair(t)
 	a.query("CREATE TABLE t AS SELECT 1 AS i;")
@@ -147,6 +149,7 @@ func TestStatementTimeout(t *testing.T) {
 
 // TestTerminate ends a session from another: idle, in a transaction, and at work. What it held is free then.
 func TestTerminate(t *testing.T) {
+	t.Parallel()
 	const lastWords = "terminating connection due to administrator command"
 	watch := connect(t, server(t))
 	cases := append(busy, struct{ name, sql string }{"idle", ""}, struct{ name, sql string }{"idle in transaction", "SELECT 1"})
@@ -180,6 +183,7 @@ func TestTerminate(t *testing.T) {
 
 // TestIdleInTransaction lets a session do nothing in a transaction for too long.
 func TestIdleInTransaction(t *testing.T) {
+	t.Parallel()
 	const timeout = 200 * time.Millisecond
 	watch := connect(t, server(t))
 	a, b := pair(t)
@@ -206,6 +210,7 @@ func TestIdleInTransaction(t *testing.T) {
 
 // TestLostClient kills a psql amid its transaction: the server rolls back and lets go what it held.
 func TestLostClient(t *testing.T) {
+	t.Parallel()
 	watch := connect(t, server(t))
 	a, b := pair(t)
 	a.query("CREATE TABLE t (i int); INSERT INTO t VALUES (0);")

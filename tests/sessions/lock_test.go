@@ -20,6 +20,7 @@ func still(t *testing.T, s *session) {
 // TestRowLock lets one session wait for the other's row until it commits or rolls back. The waiter's result
 // and the server's clock prove the order.
 func TestRowLock(t *testing.T) {
+	t.Parallel()
 	const now = "to_char(clock_timestamp(), 'YYYY-MM-DD HH24:MI:SS.US')" // its order is that of time
 	for _, c := range []struct{ end, waiter, want string }{
 		{"COMMIT", "UPDATE t SET v = v * 10 + 2 RETURNING v", "12"},
@@ -128,6 +129,7 @@ func TestExclusion(t *testing.T) {
 
 // TestLockTimeout lets a wait for each kind of lock end by itself, neither early nor much too late.
 func TestLockTimeout(t *testing.T) {
+	t.Parallel()
 	const timeout = 150 * time.Millisecond
 	a, b := pair(t)
 	a.query("CREATE TABLE t (i int PRIMARY KEY); INSERT INTO t VALUES (1);")
@@ -155,6 +157,7 @@ func TestLockTimeout(t *testing.T) {
 // TestDeadlock lets each of two sessions hold what the other wants. The server ends one of the waits, and
 // the other session goes on.
 func TestDeadlock(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, first, second string }{
 		{"rows", "UPDATE t SET v = v + 1 WHERE id = 1", "UPDATE t SET v = v + 1 WHERE id = 2"},
 		{"tables", "LOCK TABLE t", "LOCK TABLE u"},

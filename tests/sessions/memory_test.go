@@ -173,10 +173,10 @@ func TestShortConnections(t *testing.T) {
 	if raceDetector {
 		t.Skip("measures memory, which the race detector adds to; make test runs it without")
 	}
-	warm, n := 500, 10_000
 	if testing.Short() {
-		warm, n = 50, 150 // ten thousand take some half a minute
+		t.Skip("takes half a minute; leave out -short")
 	}
+	const warm, n = 500, 10_000
 	s := quiet(t)
 	run(t, connect(t, s), "SELECT 1")
 	inside, err := pgx.ParseConfig("user=postgres dbname=postgres sslmode=disable")
