@@ -16,16 +16,23 @@ func asNobody(t *testing.T, f func()) {
 		return
 	}
 	done := make(chan syscall.Errno, 1)
+	returned := false
 	go func() {
+		defer close(done)      // f may call t.Fatal
 		runtime.LockOSThread() // never unlocked: the thread is not used again
 		const keep, nobody = ^uintptr(0), 65534
 		_, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, keep, nobody, keep)
-		if e == 0 {
-			f()
+		if e != 0 {
+			done <- e
+			return
 		}
-		done <- e
+		f()
+		returned = true
 	}()
 	if e := <-done; e != 0 {
 		t.Skip("give up root's rights:", e)
+	}
+	if !returned {
+		t.FailNow()
 	}
 }
