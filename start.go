@@ -2,6 +2,7 @@ package embeddedpg
 
 import (
 	"context"
+	"log/slog"
 	"path/filepath"
 	"time"
 
@@ -69,6 +70,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 		Initdb:      create,
 		Log:         s.cfg.Log,
 		SideModules: len(s.cfg.ExtensionDirs) > 0,
+		Quick:       s.cfg.CompileLater,
 		Compile:     func(d time.Duration) { s.cfg.Progress(Progress{StageCompile, d}) },
 	})
 	if err != nil {
@@ -114,7 +116,24 @@ func (s *Server) start(ctx context.Context) (err error) {
 		<-s.pm.Done()
 		s.front.Close() // a server that ended by itself: clients are refused and do not hang
 	})
+	if s.cfg.CompileLater {
+		time.AfterFunc(compileDelay, s.improve)
+	}
 	return nil
+}
+
+// compileDelay leaves the processors to what a program does first with its server.
+const compileDelay = time.Second
+
+func (s *Server) improve() {
+	select {
+	case <-s.pm.Done():
+		return
+	default:
+	}
+	if err := s.engine.Improve(); err != nil && s.cfg.Log != nil {
+		slog.New(s.cfg.Log).Warn("the server goes on with code that was compiled quickly", "error", err)
+	}
 }
 
 // tempPrefix begins the names of temporary directories. Those of programs that were killed are removed when the next

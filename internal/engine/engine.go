@@ -6,12 +6,14 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -33,6 +35,9 @@ type Options struct {
 	// milliseconds of each start.
 	SideModules bool
 
+	// Quick runs the server by code that is compiled in less time, if it has to be compiled; see Improve.
+	Quick bool
+
 	// Compile is called several times a second while code is compiled, with the time taken so far; never twice at once.
 	Compile func(time.Duration)
 	Log     slog.Handler // warnings; nil: dropped
@@ -42,9 +47,10 @@ type Options struct {
 type Engine struct {
 	vm       *vm.Engine
 	image    *vfs.Image
-	postgres *vm.Module // nil without Options.Server
-	initdb   *vm.Module // nil without Options.Initdb
-	tools    *vm.Module // nil without Options.Tools
+	postgres atomic.Pointer[vm.Module] // nil without Options.Server
+	improve  func() error              // nil where there is nothing to improve
+	initdb   *vm.Module                // nil without Options.Initdb
+	tools    *vm.Module                // nil without Options.Tools
 }
 
 // The names of the programs that are modules of their own.
@@ -100,18 +106,21 @@ func load(ctx context.Context, o Options) (e *Engine, err error) {
 		}
 	}
 	var group errgroup.Group
-	module := func(to **vm.Module, name string, code []byte, hash string) {
-		group.Go(func() (err error) {
+	module := func(name string, code []byte, hash string, options vm.LoadOptions, loaded func(*vm.Module)) {
+		options.CacheDir, options.Progress = o.CacheDir, progress
+		group.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			*to, err = e.vm.Load(name, code, hash, vm.LoadOptions{
-				CacheDir: o.CacheDir, SideModules: o.SideModules && name == postgres, Progress: progress,
-			})
-			if err == nil && (*to).Warning() != nil {
-				log.Warn("compiled code is not kept: each start compiles again", "error", (*to).Warning())
+			m, err := e.vm.Load(name, code, hash, options)
+			if err != nil {
+				return err
 			}
-			return err
+			if m.Warning() != nil {
+				log.Warn("compiled code is not kept: each start compiles again", "error", m.Warning())
+			}
+			loaded(m)
+			return nil
 		})
 	}
 	if o.Server {
@@ -119,15 +128,54 @@ func load(ctx context.Context, o Options) (e *Engine, err error) {
 		if o.Override != nil {
 			code, hash = o.Override.code, o.Override.hash
 		}
-		module(&e.postgres, postgres, code, hash)
+		module(postgres, code, hash, vm.LoadOptions{SideModules: o.SideModules, Quick: o.Quick}, func(m *vm.Module) {
+			e.postgres.Store(m)
+			if m.Quick() {
+				e.improve = func() error { return e.recompile(code, hash, o.CacheDir, log) }
+			}
+		})
 	}
 	if o.Initdb {
-		module(&e.initdb, initdb, image.Initdb(), image.InitdbSHA256)
+		module(initdb, image.Initdb(), image.InitdbSHA256, vm.LoadOptions{}, func(m *vm.Module) { e.initdb = m })
 	}
 	if o.Tools {
-		module(&e.tools, "pgtools", image.Tools(), image.ToolsSHA256)
+		module("pgtools", image.Tools(), image.ToolsSHA256, vm.LoadOptions{}, func(m *vm.Module) { e.tools = m })
 	}
 	return e, group.Wait()
+}
+
+// Improve compiles the good code of a server that was compiled quickly, and lets the programs run it that start from then on;
+// it does nothing for another. It can be called once. Close does not wait for it.
+func (e *Engine) Improve() error {
+	if e.improve == nil {
+		return nil
+	}
+	if err := e.improve(); err != nil && !errors.Is(err, vm.ErrClosed) {
+		return fmt.Errorf("compile the server's good code: %w", err)
+	}
+	return nil
+}
+
+// recompile compiles into the cache, with an engine of its own, so that e can be closed meanwhile, and loads from there.
+func (e *Engine) recompile(code []byte, hash, cacheDir string, log *slog.Logger) error {
+	compiler, err := vm.New(vm.Config{Log: log})
+	if err != nil {
+		return err
+	}
+	o := vm.LoadOptions{CacheDir: cacheDir}
+	m, err := compiler.Load(postgres, code, hash, o)
+	if err == nil {
+		err = m.Warning()
+	}
+	compiler.Close()
+	if err != nil {
+		return err
+	}
+	if m, err = e.vm.Load(postgres, code, hash, o); err != nil {
+		return err
+	}
+	e.postgres.Store(m)
+	return nil
 }
 
 // Program returns the program at a guest path, nil if there is none. It is what kernel.Config wants.
@@ -136,7 +184,7 @@ func (e *Engine) Program(name string) kernel.Module {
 	m := e.tools
 	switch base {
 	case postgres:
-		m = e.postgres
+		m = e.postgres.Load()
 	case initdb:
 		m = e.initdb
 	}

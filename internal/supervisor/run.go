@@ -156,8 +156,8 @@ func (s *supervisor) start(ctx context.Context, o Options, log slog.Handler, pro
 		DataDir: s.paths.Data(), SocketDir: state.SocketDir, Port: state.Port,
 		Superuser: state.User, Password: password, Database: state.Database,
 		CacheDir: o.CacheDir, ServerModule: o.Module, Listen: o.Listen, SocketMode: socketMode(o.Shared), Settings: o.Settings, ArchiveDir: o.ArchiveDir, Log: log,
-		ExtensionDirs: s.paths.Extensions(),
-		Progress:      func(p embeddedpg.Progress) { progress(Event{Stage: p.Stage, Elapsed: p.Elapsed}) },
+		ExtensionDirs: s.paths.Extensions(), CompileLater: !o.Transient,
+		Progress: func(p embeddedpg.Progress) { progress(Event{Stage: p.Stage, Elapsed: p.Elapsed}) },
 	})
 	if err != nil {
 		return nil, err

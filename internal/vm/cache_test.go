@@ -32,13 +32,21 @@ func newCached(t *testing.T) *cached {
 // load loads the module, runs it, and returns whether it was compiled and the module's warning.
 func (c *cached) load(t *testing.T) (compiled bool, warning error) {
 	t.Helper()
+	m, compiled := c.loadWith(t, vm.LoadOptions{CacheDir: c.dir})
+	return compiled, m.Warning()
+}
+
+// loadWith does as load with any options.
+func (c *cached) loadWith(t *testing.T, o vm.LoadOptions) (m *vm.Module, compiled bool) {
+	t.Helper()
 	var phases []vm.Phase
-	m, err := c.engine.Load("prog", c.wasm, hashOf(c.wasm), vm.LoadOptions{CacheDir: c.dir, Progress: func(p vm.Progress) {
+	o.Progress = func(p vm.Progress) {
 		if p.Module != "prog" || p.Elapsed < 0 {
 			t.Errorf("report %+v", p)
 		}
 		phases = append(phases, p.Phase)
-	}})
+	}
+	m, err := c.engine.Load("prog", c.wasm, hashOf(c.wasm), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +60,7 @@ func (c *cached) load(t *testing.T) (compiled bool, warning error) {
 	if err := h.wait(t); err != nil || got != 42 {
 		t.Fatalf("run: %v, %d", err, got)
 	}
-	return phases[0] == vm.Compiling, m.Warning()
+	return m, phases[0] == vm.Compiling
 }
 
 // must fails the test unless load compiles, or does not, without a warning.
@@ -88,6 +96,22 @@ func TestCache(t *testing.T) {
 	other.must(t, true)
 	other.must(t, false)
 	c.must(t, false)
+}
+
+// TestQuick: quick code has an entry of its own, and is taken only while there is no better one.
+func TestQuick(t *testing.T) {
+	c := newCached(t)
+	load := func(o vm.LoadOptions, quick, compile bool) {
+		t.Helper()
+		if m, compiled := c.loadWith(t, o); m.Quick() != quick || compiled != compile || m.Warning() != nil {
+			t.Errorf("quick: %v, compiled: %v, warning: %v", m.Quick(), compiled, m.Warning())
+		}
+	}
+	load(vm.LoadOptions{CacheDir: c.dir, Quick: true}, true, true)
+	load(vm.LoadOptions{CacheDir: c.dir, Quick: true}, true, false)
+	load(vm.LoadOptions{CacheDir: c.dir}, false, true)
+	load(vm.LoadOptions{CacheDir: c.dir, Quick: true}, false, false)
+	load(vm.LoadOptions{Quick: true}, false, true) // nowhere to keep the good code
 }
 
 // TestCacheDamage changes the file in every way that a disk or a person may: it must be made anew, always.

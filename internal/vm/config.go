@@ -46,6 +46,10 @@ type LoadOptions struct {
 	// which costs the server 0.3 s of compiling and some milliseconds of each start.
 	SideModules bool
 
+	// Quick takes code that is compiled in less time and runs a tenth slower, where the good code is not in the cache
+	// yet; see Module.Quick. It counts for nothing together with SideModules or without a cache.
+	Quick bool
+
 	// Progress, if not nil, is called at the beginning of each phase and several times a second while one lasts, never
 	// twice at once and not after Load has returned.
 	Progress func(Progress)

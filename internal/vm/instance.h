@@ -10,6 +10,7 @@ struct vm_engine {
 	wasm_engine_t *engine;
 	wasmtime_linker_t *linker;
 	size_t stack;
+	uint64_t guard;
 
 	pthread_mutex_t mu;
 	pthread_cond_t idle;

@@ -33,11 +33,15 @@ func (e *Engine) Load(name string, wasm []byte, sha256hex string, o LoadOptions)
 	}
 	defer e.users.Done()
 	r := &reporter{f: o.Progress, module: name, begin: time.Now()}
-	kind := program
+	l := loader{e, program}
 	if o.SideModules {
-		kind = linkable
+		l.kind = linkable
 	}
-	m, err := loader{e, kind}.load(name, wasm, sha256hex, o.CacheDir, r)
+	load := l.load
+	if o.Quick && !o.SideModules {
+		load = l.loadQuick
+	}
+	m, err := load(name, wasm, sha256hex, o.CacheDir, r)
 	if err != nil {
 		return nil, fmt.Errorf("vm: load %s: %w", name, err)
 	}
@@ -60,6 +64,7 @@ type moduleKind string
 
 const (
 	program  moduleKind = "program"  // to be started
+	quick    moduleKind = "quick"    // to be started, until there is a better one
 	linkable moduleKind = "linkable" // to be started, and to have side modules put into it
 	sided    moduleKind = "side"     // to be put into an instance
 )
@@ -76,7 +81,7 @@ func (e loader) load(name string, wasm []byte, hash, cacheDir string, r *reporte
 	if cacheDir == "" {
 		return e.compileOnly(wasm, hash, nil, r)
 	}
-	c, err := openCache(cacheDir, name, cacheKey(hash, engineKey+", "+string(e.kind)))
+	c, err := e.openCache(cacheDir, name, hash)
 	if err != nil {
 		return e.compileOnly(wasm, hash, err, r)
 	}
@@ -94,6 +99,31 @@ func (e loader) load(name string, wasm []byte, hash, cacheDir string, r *reporte
 		return m, nil
 	}
 	return e.compileAndStore(c, wasm, hash, r)
+}
+
+// loadQuick takes the good module from the cache, else makes do with a quick one.
+func (e loader) loadQuick(name string, wasm []byte, hash, cacheDir string, r *reporter) (*Module, error) {
+	if cacheDir != "" {
+		if c, err := e.openCache(cacheDir, name, hash); err == nil {
+			m, err := e.fromCache(c)
+			c.close()
+			if err == nil {
+				return m, nil
+			}
+			if !errors.Is(err, cachedir.ErrUntrusted) {
+				m, err = loader{e.Engine, quick}.load(name, wasm, hash, cacheDir, r)
+				if err == nil {
+					m.quick = m.warning == nil
+				}
+				return m, err
+			}
+		}
+	}
+	return e.load(name, wasm, hash, cacheDir, r)
+}
+
+func (e loader) openCache(dir, name, hash string) (*cache, error) {
+	return openCache(dir, name, cacheKey(hash, engineKey+", "+string(e.kind)))
 }
 
 // fromCache maps the entry, if it is intact.
@@ -132,7 +162,7 @@ func (e loader) compileAndStore(c *cache, wasm []byte, hash string, r *reporter)
 	}
 	var artefact C.wasm_byte_vec_t
 	r.during(Compiling, func() {
-		err = textError(C.vm_compile(e.c, (*C.uint8_t)(&wasm[0]), C.size_t(len(wasm)), &artefact))
+		err = textError(C.vm_compile(e.c, e.kind == quick, (*C.uint8_t)(&wasm[0]), C.size_t(len(wasm)), &artefact))
 	})
 	if err != nil {
 		return nil, err
@@ -172,7 +202,7 @@ func (e loader) prepare(wasm []byte, hash string) ([]byte, error) {
 	if got := sha256.Sum256(wasm); hex.EncodeToString(got[:]) != hash {
 		return nil, fmt.Errorf("sha256 is %x, expected %s", got, hash)
 	}
-	if e.kind == program {
+	if e.kind == program || e.kind == quick {
 		return withoutFunctions(wasm, "_start")
 	}
 	return wasm, nil

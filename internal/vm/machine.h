@@ -32,12 +32,13 @@ void vm_engine_free(struct vm_engine *);
 /*
  * The functions that return char * return NULL on success, else an error text for the caller to free.
  *
- * vm_compile compiles wasm; the artefact goes to *artefact, to be freed with wasm_byte_vec_delete.
+ * vm_compile compiles wasm; the artefact goes to *artefact, to be freed with wasm_byte_vec_delete. quick: in less time, to slower
+ * code, which the same engine runs.
  * vm_module_new makes a module of a file that holds an artefact (and perhaps more behind it).
  * vm_module_compile makes a module without a file.
  * A side module is not started, but put into an instance.
  */
-char *vm_compile(struct vm_engine *, const uint8_t *wasm, size_t len, wasm_byte_vec_t *artefact);
+char *vm_compile(const struct vm_engine *, bool quick, const uint8_t *wasm, size_t len, wasm_byte_vec_t *artefact);
 char *vm_module_new(struct vm_engine *, const char *path, bool side, struct vm_module **);
 char *vm_module_compile(struct vm_engine *, const uint8_t *wasm, size_t len, bool side, struct vm_module **);
 void vm_module_free(struct vm_module *);

@@ -20,6 +20,7 @@ type Module struct {
 	engine  *Engine
 	c       *C.struct_vm_module
 	warning error
+	quick   bool
 
 	// For side modules.
 	cacheDir string
@@ -41,6 +42,10 @@ func (m *Module) Name() string { return m.name }
 // Warning returns why the compiled module is not kept on disk, so that the next start will compile again; nil if
 // it is kept, or was not meant to be.
 func (m *Module) Warning() error { return m.warning }
+
+// Quick reports whether the code is of the kind that LoadOptions.Quick is about. Loading the module again without Quick
+// makes the good code.
+func (m *Module) Quick() bool { return m.quick }
 
 // Start implements kernel.Module. An error means that h will not be called at all.
 func (m *Module) Start(h kernel.Host) error {

@@ -28,5 +28,6 @@ func (*Engine) Close() error { return nil }
 
 func (*Module) Name() string            { return "" }
 func (*Module) Warning() error          { return nil }
+func (*Module) Quick() bool             { return false }
 func (*Module) Start(kernel.Host) error { return errNoCgo }
 func (*Module) Kill(kernel.Host) error  { return nil }

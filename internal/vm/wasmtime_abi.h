@@ -50,7 +50,7 @@ typedef uint8_t wasm_mutability_t;
 enum { WASM_CONST = 0, WASM_VAR = 1 };
 
 typedef uint8_t wasmtime_opt_level_t;
-enum { WASMTIME_OPT_LEVEL_SPEED = 1 };
+enum { WASMTIME_OPT_LEVEL_NONE, WASMTIME_OPT_LEVEL_SPEED };
 
 typedef uint8_t wasmtime_trap_code_t;
 enum {
