@@ -3,9 +3,11 @@ package docker_test
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -154,5 +156,23 @@ func TestRoute(t *testing.T) {
 	}
 	if _, err := (docker.Engine{}).Route(docker.RouteOptions{Wanted: "tcp", System: "linux"}); err == nil {
 		t.Error("TCP without a gateway")
+	}
+}
+
+// TestNewBridge: an engine that has just made its bridge names the interface, and no gateway.
+func TestNewBridge(t *testing.T) {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	loopback := slices.IndexFunc(interfaces, func(i net.Interface) bool { return i.Flags&net.FlagLoopback != 0 })
+	if loopback < 0 {
+		t.Skip("no loopback interface")
+	}
+	for name, want := range map[string]string{interfaces[loopback].Name: "127.0.0.1", "nosuchbridge": ""} {
+		commands(t, map[string]string{"docker": strings.Replace(engine(linuxInfo, unixHost, compose2), "echo 172.17.0.1; echo", "echo; echo "+name, 1)})
+		if e, err := docker.Find(context.Background()); err != nil || e.Gateway != want {
+			t.Errorf("%s: %q, want %q; %v", name, e.Gateway, want, err)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"slices"
@@ -61,12 +62,39 @@ func Find(ctx context.Context) (Engine, error) {
 	scheme, _, _ := strings.Cut(e.Endpoint, "://")
 	e.Remote = scheme == "ssh" || scheme == "tcp" || scheme == "http" || scheme == "https"
 	if !e.Desktop && !e.Remote && !e.Rootless {
-		out, _, err := run(ctx, "docker", "network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{println .Gateway}}{{end}}")
-		if err == nil { // without the default bridge there is no gateway
-			e.Gateway, _, _ = strings.Cut(strings.TrimSpace(out), "\n")
-		}
+		e.Gateway = gateway(ctx)
 	}
 	return e, e.findCompose(ctx)
+}
+
+// gateway is this machine's address on the default bridge; "" if there is none. An engine that has made the bridge itself does not
+// tell the address until it is started again (seen: 20.10), but what the interface is called.
+func gateway(ctx context.Context) string {
+	out, _, err := run(ctx, "docker", "network", "inspect", "bridge", "--format",
+		`{{range .IPAM.Config}}{{println .Gateway}}{{end}}{{index .Options "com.docker.network.bridge.name"}}`)
+	if err != nil {
+		return ""
+	}
+	words := strings.Fields(out)
+	for _, word := range words {
+		if net.ParseIP(word) != nil {
+			return word
+		}
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	bridge, err := net.InterfaceByName(words[len(words)-1])
+	if err != nil {
+		return ""
+	}
+	addrs, _ := bridge.Addrs()
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil {
+			return n.IP.String()
+		}
+	}
+	return ""
 }
 
 // info is what docker info says, as far as it is of use here.
