@@ -205,7 +205,7 @@ func testCancel(t *testing.T, s *embeddedpg.Server, dir string) {
 // TestRestoreBase goes back to a moment between two transactions, with a server that was started without its password.
 func TestRestoreBase(t *testing.T) {
 	if testing.Short() {
-		t.Skip("restores a base backup several times; leave out -short")
+		t.Skip("-short: restoring base backups takes seconds of every processor")
 	}
 	t.Parallel()
 	ctx := context.Background()

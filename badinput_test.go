@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/testenv"
 )
 
 // refused wants Start to fail with an *Error that says the words and what to do.
@@ -182,7 +183,7 @@ func TestForeignLocale(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	dir := newCluster(t)
 	os.Chmod(dir, 0)
-	asNobody(t, func() { refused(t, embeddedpg.Config{DataDir: dir}, "permission denied", "0700") })
+	testenv.AsNobody(t, func() { refused(t, embeddedpg.Config{DataDir: dir}, "permission denied", "0700") })
 	os.Chmod(dir, 0o700)
 	s := start(t, embeddedpg.Config{DataDir: dir, Password: templatePassword})
 	connect(t, s)
@@ -192,7 +193,7 @@ func TestParentNotWritable(t *testing.T) {
 	parent := t.TempDir()
 	os.Chmod(parent, 0o555)
 	defer os.Chmod(parent, 0o700)
-	asNobody(t, func() { refused(t, embeddedpg.Config{DataDir: parent + "/data"}, "permission denied") })
+	testenv.AsNobody(t, func() { refused(t, embeddedpg.Config{DataDir: parent + "/data"}, "permission denied") })
 }
 
 // TestReadOnlyDisk has a cluster on a file system that is mounted read-only.

@@ -1,9 +1,15 @@
 package embeddedpg
 
-import "nself.org/embeddedpg/internal/kernel"
+import (
+	"nself.org/embeddedpg/internal/kernel"
+	"nself.org/embeddedpg/internal/vm"
+)
 
 // Kernel is the kernel that the server's processes run on.
 func Kernel(s *Server) *kernel.Kernel { return s.pm.Kernel() }
 
 // KillPostmaster kills the server's first process as kill -9 would.
 func KillPostmaster(s *Server) { s.pm.Signal(kernel.SIGKILL) }
+
+// Quick reports whether the processes that the server starts run the quickly compiled code.
+func Quick(s *Server) bool { return s.engine.Program("/pgsql/bin/postgres").(*vm.Module).Quick() }

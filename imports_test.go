@@ -11,7 +11,7 @@ import (
 // own. Commands and tests stand on top.
 var layers = [][]string{
 	{"internal/vfs", "internal/image", "internal/fault", "internal/sqlwire", "internal/tempdir", "internal/cachedir", "internal/ring"},
-	{"internal/kernel", "internal/powercut"},
+	{"internal/kernel", "internal/powercut", "internal/testenv"},
 	{"internal/vm"},
 	{"internal/engine", "internal/front", "internal/cluster"},
 	{"internal/client", "internal/project", "internal/docker", "internal/certs"},

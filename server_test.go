@@ -3,7 +3,6 @@ package embeddedpg_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"log/slog"
 	"net"
 	"os"
@@ -16,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/internal/cluster"
-	"nself.org/embeddedpg/internal/tempdir"
+	"nself.org/embeddedpg/internal/testenv"
 )
 
 // limit bounds every test's waits: a first compile included.
@@ -137,11 +136,7 @@ func TestMain(m *testing.M) {
 		}
 		return code
 	}
-	flag.Parse()
-	if testing.Short() {
-		os.Exit(tempdir.InMemory(all))
-	}
-	os.Exit(all())
+	os.Exit(testenv.Run(all))
 }
 
 // newCluster returns the data directory of a cleanly stopped cluster of the test's own.

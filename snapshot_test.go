@@ -19,7 +19,7 @@ import (
 // what was acknowledged before the snapshot is there, and amcheck finds nothing.
 func TestSnapshotUnderLoad(t *testing.T) {
 	if testing.Short() {
-		t.Skip("loads both processors for seconds; leave out -short")
+		t.Skip("-short: snapshots under load take seconds of every processor")
 	}
 	t.Parallel()
 	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword})

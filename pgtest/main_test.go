@@ -1,17 +1,12 @@
 package pgtest_test
 
 import (
-	"flag"
 	"os"
 	"testing"
 
-	"nself.org/embeddedpg/internal/tempdir"
+	"nself.org/embeddedpg/internal/testenv"
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if testing.Short() {
-		os.Exit(tempdir.InMemory(m.Run))
-	}
-	os.Exit(m.Run())
+	os.Exit(testenv.Run(m.Run))
 }

@@ -3,7 +3,6 @@ package pgxembed_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"os"
 	"testing"
 	"time"
@@ -12,16 +11,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/tempdir"
+	"nself.org/embeddedpg/internal/testenv"
 	"nself.org/embeddedpg/pgxembed"
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if testing.Short() {
-		os.Exit(tempdir.InMemory(m.Run))
-	}
-	os.Exit(m.Run())
+	os.Exit(testenv.Run(m.Run))
 }
 
 func start(t *testing.T) *embeddedpg.Server {

@@ -79,7 +79,7 @@ func TestMigrate(t *testing.T) {
 // TestDump moves data by files, and empties the database.
 func TestDump(t *testing.T) {
 	if testing.Short() {
-		t.Skip("dumps and restores a dozen times; leave out -short")
+		t.Skip("-short: a dozen dumps and restores take seconds of every processor")
 	}
 	t.Parallel()
 	p := newProject(t, "POSTGRES_DB=app")

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"net"
@@ -19,7 +18,7 @@ import (
 	"time"
 
 	"nself.org/embeddedpg/internal/supervisor"
-	"nself.org/embeddedpg/internal/tempdir"
+	"nself.org/embeddedpg/internal/testenv"
 )
 
 // TestMain makes the test's own program nself: a command that a test runs, and the background process it
@@ -29,11 +28,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	flag.Parse()
-	if testing.Short() {
-		os.Exit(tempdir.InMemory(m.Run))
-	}
-	os.Exit(m.Run())
+	os.Exit(testenv.Run(m.Run))
 }
 
 // projectDir is a project's directory and the environment of the commands in it.

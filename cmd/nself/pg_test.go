@@ -86,7 +86,7 @@ func TestPrograms(t *testing.T) {
 // TestBackupCommands goes through the life of a backup.
 func TestBackupCommands(t *testing.T) {
 	if testing.Short() {
-		t.Skip("makes and restores backups of every kind; leave out -short")
+		t.Skip("-short: backups of every kind take seconds of every processor")
 	}
 	t.Parallel()
 	dir := t.TempDir()

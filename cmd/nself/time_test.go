@@ -16,7 +16,7 @@ const (
 // the FIGURES of the Makefile: alone on the machine.
 func TestStartCommandTime(t *testing.T) {
 	if underRace || testing.Short() {
-		t.Skip("measures: without the race detector and -short")
+		t.Skip("-short or -race: the time of a start is measured without them")
 	}
 	p := newProject(t)
 	p.env = append(p.env, "HOME="+t.TempDir()) // where compiled code is kept

@@ -15,6 +15,7 @@ import (
 
 	"nself.org/embeddedpg/internal/cluster"
 	"nself.org/embeddedpg/internal/fault"
+	"nself.org/embeddedpg/internal/testenv"
 )
 
 // nativeControl is the global/pg_control of a cluster that Debian's PostgreSQL 18.6 made on x86-64.
@@ -203,7 +204,7 @@ func TestOpenUnreadable(t *testing.T) {
 	dir := skeleton(t)
 	os.Chmod(dir, 0)
 	defer os.Chmod(dir, 0o700)
-	asNobody(t, func() { refused(t, dir, "permission denied", "0700") })
+	testenv.AsNobody(t, func() { refused(t, dir, "permission denied", "0700") })
 }
 
 func TestOpenReadOnly(t *testing.T) {

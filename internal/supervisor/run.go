@@ -81,7 +81,8 @@ func (s *supervisor) run(ctx context.Context, o Options, log slog.Handler, progr
 		return err
 	}
 	defer os.Remove(short) // fails while something is in it
-	if o.Shared {          // containers mount it: it stays
+	if o.Shared {
+		// Containers mount it: it stays.
 		if err := makeShared(socketDir(short)); err != nil {
 			return err
 		}

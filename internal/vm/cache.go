@@ -54,9 +54,16 @@ func openCache(dir, module string, key [32]byte) (*cache, error) {
 		root.Close()
 		return nil, fmt.Errorf("cache directory %s: %w", dir, err)
 	}
-	name := module + "-" + hex.EncodeToString(key[:8]) + ".cwasm"
+	name := entryFile(module, key)
 	return &cache{dir: root, module: module, file: name, path: filepath.Join(dir, name), key: key}, nil
 }
+
+func entryFile(module string, key [32]byte) string {
+	return module + "-" + hex.EncodeToString(key[:8]) + ".cwasm"
+}
+
+// remove removes the entry of the same module with another key, if it is there.
+func (c *cache) remove(key [32]byte) { c.dir.Remove(entryFile(c.module, key)) }
 
 func (c *cache) close() { c.dir.Close() }
 

@@ -110,6 +110,7 @@ func TestQuick(t *testing.T) {
 	load(vm.LoadOptions{CacheDir: c.dir, Quick: true}, true, true)
 	load(vm.LoadOptions{CacheDir: c.dir, Quick: true}, true, false)
 	load(vm.LoadOptions{CacheDir: c.dir}, false, true)
+	c.entry(t) // the good one alone
 	load(vm.LoadOptions{CacheDir: c.dir, Quick: true}, false, false)
 	load(vm.LoadOptions{Quick: true}, false, true) // nowhere to keep the good code
 }

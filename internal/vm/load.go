@@ -81,7 +81,7 @@ func (e loader) load(name string, wasm []byte, hash, cacheDir string, r *reporte
 	if cacheDir == "" {
 		return e.compileOnly(wasm, hash, nil, r)
 	}
-	c, err := e.openCache(cacheDir, name, hash)
+	c, err := openCache(cacheDir, name, e.key(hash))
 	if err != nil {
 		return e.compileOnly(wasm, hash, err, r)
 	}
@@ -104,7 +104,7 @@ func (e loader) load(name string, wasm []byte, hash, cacheDir string, r *reporte
 // loadQuick takes the good module from the cache, else makes do with a quick one.
 func (e loader) loadQuick(name string, wasm []byte, hash, cacheDir string, r *reporter) (*Module, error) {
 	if cacheDir != "" {
-		if c, err := e.openCache(cacheDir, name, hash); err == nil {
+		if c, err := openCache(cacheDir, name, e.key(hash)); err == nil {
 			m, err := e.fromCache(c)
 			c.close()
 			if err == nil {
@@ -122,9 +122,7 @@ func (e loader) loadQuick(name string, wasm []byte, hash, cacheDir string, r *re
 	return e.load(name, wasm, hash, cacheDir, r)
 }
 
-func (e loader) openCache(dir, name, hash string) (*cache, error) {
-	return openCache(dir, name, cacheKey(hash, engineKey+", "+string(e.kind)))
-}
+func (e loader) key(hash string) [32]byte { return cacheKey(hash, engineKey+", "+string(e.kind)) }
 
 // fromCache maps the entry, if it is intact.
 func (e loader) fromCache(c *cache) (*Module, error) {
@@ -177,6 +175,9 @@ func (e loader) compileAndStore(c *cache, wasm []byte, hash string, r *reporter)
 	}
 	if err != nil {
 		return e.compileOnly(wasm, hash, err, r)
+	}
+	if e.kind == program {
+		c.remove(loader{e.Engine, quick}.key(hash)) // whoever runs it has it mapped
 	}
 	return m, nil
 }

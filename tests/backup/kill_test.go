@@ -3,7 +3,6 @@ package backup
 import (
 	"bufio"
 	"context"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -15,7 +14,7 @@ import (
 	"time"
 
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/tempdir"
+	"nself.org/embeddedpg/internal/testenv"
 )
 
 // childEnv names what this program does when it is the child of a kill test, and the directory.
@@ -30,11 +29,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	flag.Parse()
-	if testing.Short() {
-		os.Exit(tempdir.InMemory(m.Run))
-	}
-	os.Exit(m.Run())
+	os.Exit(testenv.Run(m.Run))
 }
 
 // child does one thing again and again until it is killed, and says each time when it has done it.

@@ -25,7 +25,7 @@ func start(t *testing.T, config embeddedpg.Config) *embeddedpg.Server {
 // between two known transactions.
 func TestUnderLoad(t *testing.T) {
 	if testing.Short() {
-		t.Skip("loads both processors for seconds; leave out -short")
+		t.Skip("-short: backups under load take seconds of every processor")
 	}
 	ctx := context.Background()
 	top := t.TempDir()

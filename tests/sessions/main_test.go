@@ -5,7 +5,6 @@ package sessions
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -16,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/tempdir"
+	"nself.org/embeddedpg/internal/testenv"
 )
 
 const (
@@ -45,11 +44,7 @@ func TestMain(m *testing.M) {
 		}
 		return code
 	}
-	flag.Parse()
-	if testing.Short() {
-		os.Exit(tempdir.InMemory(all))
-	}
-	os.Exit(all())
+	os.Exit(testenv.Run(all))
 }
 
 func server(t testing.TB) *embeddedpg.Server {

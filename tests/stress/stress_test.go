@@ -49,7 +49,7 @@ const schema = `
 // second must be what it held after the first.
 func TestStress(t *testing.T) {
 	if testing.Short() {
-		t.Skip("loads both processors for seconds; leave out -short")
+		t.Skip("-short: a stressed server takes every processor for seconds")
 	}
 	span := *duration
 	t.Logf("seed %d, %d clients, %v", *seed, *clients, span)

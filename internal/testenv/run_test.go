@@ -1,4 +1,4 @@
-package tempdir_test
+package testenv
 
 import (
 	"os"
@@ -12,7 +12,7 @@ func TestInMemory(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	before := os.TempDir()
 	var dir string
-	code := tempdir.InMemory(func() int {
+	code := inMemory(func() int {
 		dir = os.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 			t.Error(err)
@@ -29,7 +29,7 @@ func TestInMemory(t *testing.T) {
 	if filepath.Dir(dir) != memory {
 		t.Errorf("%s is not in %s", dir, memory)
 	}
-	if exists(dir) {
+	if _, err := os.Lstat(dir); !os.IsNotExist(err) {
 		t.Error("left behind:", dir)
 	}
 }

@@ -1,14 +1,14 @@
 //go:build !linux
 
-package cluster_test
+package testenv
 
 import (
 	"os"
 	"testing"
 )
 
-// asNobody runs f without root's right to read and write everything.
-func asNobody(t *testing.T, f func()) {
+// AsNobody runs f without root's right to read and write everything.
+func AsNobody(t *testing.T, f func()) {
 	t.Helper()
 	if os.Geteuid() == 0 {
 		t.Skip("root reads everything: run as another user")

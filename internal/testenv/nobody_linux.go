@@ -1,4 +1,4 @@
-package embeddedpg_test
+package testenv
 
 import (
 	"os"
@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// asNobody runs f without root's right to read and write everything. If the tests run as root, f runs on a
+// AsNobody runs f without root's right to read and write everything. If the tests run as root, f runs on a
 // thread of its own that has given it up; the thread ends with f.
-func asNobody(t *testing.T, f func()) {
+func AsNobody(t *testing.T, f func()) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		f()
@@ -30,7 +30,7 @@ func asNobody(t *testing.T, f func()) {
 		returned = true
 	}()
 	if e := <-done; e != 0 {
-		t.Skip("give up root's rights:", e)
+		t.Skip("needs to give up root's rights, to be refused a file:", e)
 	}
 	if !returned {
 		t.FailNow()
