@@ -90,7 +90,7 @@ type Config struct {
 	// and nobody else may write it. Default: .nself/cache in the home directory.
 	CacheDir string
 
-	// CompileLater shortens the first Start on a machine by a quarter: it compiles code that runs a tenth slower, and the good code
+	// CompileLater shortens the first Start on a machine by an eighth: it compiles code that runs a tenth slower, and the good code
 	// in the background, for sessions that begin once that is there. It suits a program that stays: what one that
 	// ends within the next ten seconds or so has not finished, the next one begins again. Close does not wait for it. With
 	// ExtensionDirs it has no effect. Default: Start compiles the good code.
