@@ -6,8 +6,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // TestCopy takes rows out by one session and into another table by the other, in each format, and out again:
@@ -61,6 +64,57 @@ func TestCopy(t *testing.T) {
 				t.Error("the files differ")
 			}
 		})
+	}
+}
+
+// TestCopyText has each byte that text format treats specially at each place of fields of each short length: PostgreSQL's own loops were
+// changed to look at sixteen bytes at a time.
+func TestCopyText(t *testing.T) {
+	ctx, s := testContext(t), server(t)
+	c := connect(t, s)
+	newSchema(t, c)
+	run(t, c, "CREATE TABLE source (i int, a text, b text)")
+	run(t, c, "CREATE TABLE target (LIKE source)")
+	special := []string{"", "\t", "\n", "\r", "\\", "\b", "\f", "\v", "\x01", "\x1f", "|", "é", "\\.", "\r\n", "\\\\\t"}
+	escape := strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`, "\b", `\b`, "\f", `\f`, "\v", `\v`)
+	for _, delimiter := range []string{"\t", "|"} {
+		escape := escape
+		if delimiter == "|" {
+			escape = strings.NewReplacer("\\", `\\`, "\n", `\n`, "\r", `\r`, "\b", `\b`, "\f", `\f`, "\v", `\v`, "|", `\|`, "\t", `\t`)
+		}
+		var rows [][]any
+		var text strings.Builder
+		for n := range 40 {
+			for at := range n + 1 {
+				for _, x := range special {
+					a := strings.Repeat("x", at) + x + strings.Repeat("y", n-at)
+					rows = append(rows, []any{len(rows), a, x + a})
+					fmt.Fprintf(&text, "%d%s%s%s%s\n", len(rows)-1, delimiter, escape.Replace(a), delimiter, escape.Replace(x+a))
+				}
+			}
+		}
+		run(t, c, "TRUNCATE source, target")
+		if _, err := c.CopyFrom(ctx, pgx.Identifier{"source"}, []string{"i", "a", "b"}, pgx.CopyFromRows(rows)); err != nil { // binary
+			t.Fatal(err)
+		}
+		options := fmt.Sprintf("WITH (DELIMITER '%s')", delimiter)
+		var out strings.Builder
+		if _, err := c.PgConn().CopyTo(ctx, &out, "COPY (SELECT * FROM source ORDER BY i) TO STDOUT "+options); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := out.String(), text.String(); got != want {
+			i := 0
+			for i < min(len(got), len(want)) && got[i] == want[i] {
+				i++
+			}
+			t.Fatalf("delimiter %q: byte %d of COPY's output: %q, want %q", delimiter, i, got[max(0, i-60):min(len(got), i+20)], want[max(0, i-60):min(len(want), i+20)])
+		}
+		if _, err := c.PgConn().CopyFrom(ctx, strings.NewReader(text.String()), "COPY target FROM STDIN "+options); err != nil {
+			t.Fatal(err)
+		}
+		if n := one[int](t, c, "SELECT count(*) FROM (SELECT * FROM source INTERSECT SELECT * FROM target)"); n != len(rows) {
+			t.Errorf("delimiter %q: %d of %d rows came back", delimiter, n, len(rows))
+		}
 	}
 }
 

@@ -10,7 +10,7 @@ CFLAGS := --target=wasm32-unknown-unknown -std=c99 -nostdinc -ffreestanding -D_X
 # Left out: what the port replaces, what needs threads, and what Linux alone has.
 SKIP := $(wildcard src/ldso/*.c src/setjmp/*.c src/aio/*.c src/mq/*.c) \
 	$(addprefix src/malloc/,lite_malloc.c free.c realloc.c calloc.c libc_calloc.c posix_memalign.c) \
-	$(addprefix src/string/,memcpy.c memmove.c memset.c memcmp.c) \
+	$(addprefix src/string/,memcpy.c memmove.c memset.c memcmp.c strlen.c memchr.c strchrnul.c) \
 	$(addprefix src/signal/,sigsetjmp_tail.c siglongjmp.c) \
 	$(addprefix src/process/,posix_spawn.c vfork.c) \
 	$(addprefix src/thread/,__set_thread_area.c __unmapself.c clone.c pthread_cancel.c pthread_create.c \

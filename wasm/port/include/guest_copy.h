@@ -22,6 +22,10 @@ void *__guest_memset(void *, int, size_t);
 #define memcpy(d, s, n) (GUEST_FEW(n) ? __builtin_memcpy(d, s, n) : __guest_memcpy(d, s, n))
 #define memmove(d, s, n) (GUEST_FEW(n) ? __builtin_memmove(d, s, n) : __guest_memmove(d, s, n))
 #define memset(d, c, n) (GUEST_FEW(n) ? __builtin_memset(d, c, n) : __guest_memset(d, c, n))
+
+/* PostgreSQL's MemSet: no loop of its own, by words of four bytes, instead. */
+#undef MEMSET_LOOP_LIMIT
+#define MEMSET_LOOP_LIMIT 0
 #endif
 
 #endif
