@@ -7,9 +7,9 @@ const Version = "18.6"
 
 // SHA-256 of the embedded files, as in wasm/wasm.lock.
 const (
-	PostgresSHA256 = "d0c94b7fcb611987d56b35d6847cbd0a706b7d7585c2d523bf68d9112c5e511e"
-	InitdbSHA256   = "9d32c5c01e75beaabf45d0435251c0216cd6c6da0a21abb0bcc5a7878bb643af"
-	ToolsSHA256    = "32158fbc3cc51b784b18ef3b54bdbe14c206c365eb6ed88e6731e9073ae1f489"
+	PostgresSHA256 = "0d858c0486a17fee1ca7293220cce8c507e555922b401147893ce6cddd9e5bc6"
+	InitdbSHA256   = "69d72c964c66e1d92b96722e1fd386d30388059df20168314ab9f16d06d467c0"
+	ToolsSHA256    = "9d27f58c1fc82f7fc16568c92ba84e521e739f6b30b0a7e6793a1c6380643920"
 	ShareSHA256    = "a73b53fcf478003a029b209aff716f351170a046b0cfd8f7ef0b57facdd3a7e0"
 )
 
