@@ -59,10 +59,11 @@ func newHub(ctx context.Context, server *embeddedpg.Server, blank *image) *hub {
 	return h
 }
 
-// template1Dir is the directory of template1, whose OID is fixed (Template1DbOid, pg_database.dat), and blankSize about
-// what it takes: bytes.
+// template1Dir and template0Dir are the directories of the databases whose OIDs are fixed (pg_database.dat), and blankSize is about
+// what one takes: bytes.
 const (
 	template1Dir = "base/1"
+	template0Dir = "base/4"
 	blankSize    = 8 << 20
 )
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 	"nself.org/embeddedpg/internal/fault"
@@ -137,17 +138,25 @@ func openPack(name string) (*pack, error) {
 	return p, nil
 }
 
-// write makes the data directory dir of a new cluster.
-func (p *pack) write(dir string) error {
+// write makes the data directory dir of a new cluster, but for the files of the directories later, which rest makes.
+func (p *pack) write(dir string, later ...string) (rest func() error, err error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
+		return nil, err
 	}
 	for _, d := range p.dirs {
 		if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return p.all.writeInto(dir)
+	var now, then image
+	for _, f := range p.all.files {
+		if slices.Contains(later, filepath.Dir(f.name)) {
+			then.add(f)
+		} else {
+			now.add(f)
+		}
+	}
+	return func() error { return then.writeInto(dir) }, now.writeInto(dir)
 }
 
 // below returns the files of one directory, by their names there.

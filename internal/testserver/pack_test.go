@@ -39,7 +39,14 @@ func TestPack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.close()
-	if err := p.write(to); err != nil {
+	rest, err := p.write(to, "base/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(filepath.Join(to, "base/1")); err != nil || len(left) != 0 {
+		t.Error("written before its turn:", left, err)
+	}
+	if err := rest(); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range files {

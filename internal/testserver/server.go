@@ -88,7 +88,16 @@ func Start(ctx context.Context, settings map[string]string) (s *Server, err erro
 		}
 	}()
 	data := filepath.Join(s.dir.Path(), DataName)
-	if err := cluster.write(data); err != nil {
+	all := maps.Clone(defaults)
+	maps.Copy(all, settings)
+	// Nobody connects to a template while the server starts, unless it is autovacuum: they are written meanwhile.
+	templates := []string{template0Dir}
+	vacuumed := all["autovacuum"] != defaults["autovacuum"]
+	if !vacuumed {
+		templates = append(templates, template1Dir)
+	}
+	writeTemplates, err := cluster.write(data, templates...)
+	if err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(filepath.Join(s.dir.Path(), PasswordName), []byte(password), 0o600); err != nil {
@@ -97,8 +106,6 @@ func Start(ctx context.Context, settings map[string]string) (s *Server, err erro
 	if s.log, err = os.Create(filepath.Join(s.dir.Path(), logName)); err != nil {
 		return nil, err
 	}
-	all := maps.Clone(defaults)
-	maps.Copy(all, settings)
 	cfg := embeddedpg.Config{
 		DataDir: data, Password: password, Port: port,
 		Settings: all, Log: slog.NewTextHandler(s.log, nil),
@@ -106,7 +113,10 @@ func Start(ctx context.Context, settings map[string]string) (s *Server, err erro
 	if front.CheckSocketDir(s.dir.Path(), port) == nil {
 		cfg.SocketDir = s.dir.Path()
 	}
-	if s.pg, err = embeddedpg.Start(ctx, cfg); err != nil {
+	written := make(chan error, 1)
+	go func() { written <- writeTemplates() }()
+	s.pg, err = embeddedpg.Start(ctx, cfg)
+	if err = errors.Join(err, <-written); err != nil {
 		return nil, err
 	}
 	s.info = Info{SocketDir: s.pg.SocketDir(), Port: port, User: user, Password: password}
@@ -114,7 +124,7 @@ func Start(ctx context.Context, settings map[string]string) (s *Server, err erro
 	s.stop = stop
 	// Autovacuum would write to templates.
 	var blank *image
-	if all["autovacuum"] == defaults["autovacuum"] {
+	if !vacuumed {
 		blank = cluster.below(template1Dir)
 	}
 	s.hub = newHub(life, s.pg, blank)
