@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,12 +77,9 @@ func TestCopyText(t *testing.T) {
 	run(t, c, "CREATE TABLE source (i int, a text, b text)")
 	run(t, c, "CREATE TABLE target (LIKE source)")
 	special := []string{"", "\t", "\n", "\r", "\\", "\b", "\f", "\v", "\x01", "\x1f", "|", "é", "\\.", "\r\n", "\\\\\t"}
-	escape := strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`, "\b", `\b`, "\f", `\f`, "\v", `\v`)
-	for _, delimiter := range []string{"\t", "|"} {
-		escape := escape
-		if delimiter == "|" {
-			escape = strings.NewReplacer("\\", `\\`, "\n", `\n`, "\r", `\r`, "\b", `\b`, "\f", `\f`, "\v", `\v`, "|", `\|`, "\t", `\t`)
-		}
+	escapes := []string{"\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`, "\b", `\b`, "\f", `\f`, "\v", `\v`}
+	for delimiter, more := range map[string][]string{"\t": nil, "|": {"|", `\|`}} {
+		escape := strings.NewReplacer(slices.Concat(escapes, more)...)
 		var rows [][]any
 		var text strings.Builder
 		for n := range 40 {
