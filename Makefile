@@ -31,7 +31,7 @@ FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestS
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What has no cgo must compile on every Unix; this much compiles on Windows too (docs/windows.md).
 PORTABLE := ./...
-PORTABLE_WINDOWS := $(addprefix ./internal/,vfs image fault sqlwire powercut project certs docker compose migrate)
+PORTABLE_WINDOWS := $(addprefix ./internal/,vfs image fault sqlwire powercut migrate) $(addprefix ./cmd/nself/internal/,project certs docker compose)
 
 .PHONY: try examples test test-short lint check-postgres check-extensions check-modules check-native check-stack check-backup bench bench-vector benchmarks crash crash-harness stress fuzz arm64 wasm clean
 
@@ -60,7 +60,7 @@ lint:
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
 	go vet ./...
 	go run $(STATICCHECK) ./...
-	cd tests/stack/services && go vet ./...
+	cd cmd/nself/stacktest/services && go vet ./...
 	for target in darwin/arm64 darwin/amd64 linux/arm64; do \
 		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go vet $(PORTABLE) || exit 1; done
 	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 go vet $(PORTABLE_WINDOWS)
@@ -75,7 +75,7 @@ check-extensions:
 	tests/suites.sh extensions -write docs/extensions.md
 
 check-stack:
-	tests/stack/run.sh
+	cmd/nself/stacktest/run.sh
 
 check-native:
 	tests/suites.sh native

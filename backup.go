@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"nself.org/embeddedpg/internal/backup"
-	"nself.org/embeddedpg/internal/front"
 	"nself.org/embeddedpg/internal/kernel"
+	"nself.org/embeddedpg/internal/listen"
 )
 
 // Backup describes a complete backup. Its fields are
@@ -214,7 +214,7 @@ func (s *Server) door(ctx context.Context) (backup.Target, func(), error) {
 	if err != nil {
 		return fail(err)
 	}
-	f, err := front.Listen(front.Config{SocketDir: dir.Path(), SocketMode: 0o600, Port: defaultPort})
+	f, err := listen.Open(listen.Config{SocketDir: dir.Path(), SocketMode: 0o600, Port: defaultPort})
 	if err != nil {
 		return fail(errors.Join(err, dir.Remove()))
 	}

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"nself.org/embeddedpg/internal/cluster"
-	"nself.org/embeddedpg/internal/front"
+	"nself.org/embeddedpg/internal/listen"
 )
 
 // Config describes a server. The zero value is a temporary server for this program alone. Start copies
@@ -192,7 +192,7 @@ func (c Config) complete() (Config, error) {
 		}
 	}
 	if c.SocketDir != "" {
-		if err := front.CheckSocketDir(c.SocketDir, c.Port); err != nil {
+		if err := listen.CheckSocketDir(c.SocketDir, c.Port); err != nil {
 			return c, err
 		}
 	}

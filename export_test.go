@@ -12,4 +12,4 @@ func Kernel(s *Server) *kernel.Kernel { return s.pm.Kernel() }
 func KillPostmaster(s *Server) { s.pm.Signal(kernel.SIGKILL) }
 
 // Quick reports whether the processes that the server starts run the quickly compiled code.
-func Quick(s *Server) bool { return s.engine.Program("/pgsql/bin/postgres").(*vm.Module).Quick() }
+func Quick(s *Server) bool { return s.programs.Program("/pgsql/bin/postgres").(*vm.Module).Quick() }

@@ -8,21 +8,21 @@ import (
 	"sync"
 
 	"nself.org/embeddedpg/internal/cluster"
-	"nself.org/embeddedpg/internal/engine"
-	"nself.org/embeddedpg/internal/front"
 	"nself.org/embeddedpg/internal/kernel"
+	"nself.org/embeddedpg/internal/listen"
+	"nself.org/embeddedpg/internal/programs"
 	"nself.org/embeddedpg/internal/tempdir"
 )
 
 // Server is a running PostgreSQL server. Its methods are safe for concurrent use.
 type Server struct {
-	cfg     Config // complete
-	engine  *engine.Engine
-	cluster *cluster.Cluster
-	front   *front.Front
-	pm      *cluster.Postmaster
-	child   *childProcess // nil: the server is in this process, by the fields above and temp
-	temp    []*tempdir.Dir
+	cfg       Config // complete
+	programs  *programs.Set
+	cluster   *cluster.Cluster
+	listeners *listen.Listeners
+	pm        *cluster.Postmaster
+	child     *childProcess // nil: the server is in this process, by the fields above and temp
+	temp      []*tempdir.Dir
 
 	watch sync.WaitGroup // the goroutine that follows the server's end
 	once  sync.Once      // of Close
@@ -50,9 +50,9 @@ func (s *Server) Dial(ctx context.Context) (net.Conn, error) {
 		return nil, ErrClosed
 	}
 	if s.child != nil {
-		return front.DialSocket(s.push)
+		return listen.DialSocket(s.push)
 	}
-	return front.Dial(s.push)
+	return listen.Dial(s.push)
 }
 
 // push hands a connection to the server.
@@ -66,7 +66,7 @@ func (s *Server) push(c kernel.Conn) error {
 // Addr returns the TCP address that the server listens on; nil without Config.Listen.
 func (s *Server) Addr() net.Addr {
 	if s.child == nil {
-		return s.front.Addr()
+		return s.listeners.Addr()
 	}
 	if addr, err := netip.ParseAddrPort(s.child.ready.Addr); err == nil {
 		return net.TCPAddrFromAddrPort(addr)
@@ -136,8 +136,8 @@ func (s *Server) close() error {
 		return s.child.close(s.cfg.ShutdownTimeout)
 	}
 	var errs []error
-	if s.front != nil {
-		errs = append(errs, s.front.Close())
+	if s.listeners != nil {
+		errs = append(errs, s.listeners.Close())
 	}
 	if s.pm != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
@@ -145,8 +145,8 @@ func (s *Server) close() error {
 		cancel()
 	}
 	s.watch.Wait()
-	if s.engine != nil {
-		errs = append(errs, s.engine.Close())
+	if s.programs != nil {
+		errs = append(errs, s.programs.Close())
 	}
 	if s.cluster != nil {
 		errs = append(errs, s.cluster.Close())

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"nself.org/embeddedpg/internal/cluster"
-	"nself.org/embeddedpg/internal/engine"
-	"nself.org/embeddedpg/internal/front"
+	"nself.org/embeddedpg/internal/listen"
+	"nself.org/embeddedpg/internal/programs"
 	"nself.org/embeddedpg/internal/tempdir"
 )
 
@@ -42,9 +42,9 @@ func (s *Server) start(ctx context.Context) (err error) {
 		}
 		return err
 	}
-	var override *engine.ServerModule
+	var override *programs.ServerModule
 	if s.cfg.ServerModule != "" {
-		if override, err = engine.ReadServerModule(s.cfg.ServerModule); err != nil {
+		if override, err = programs.ReadServerModule(s.cfg.ServerModule); err != nil {
 			return err
 		}
 	}
@@ -55,7 +55,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if s.cluster, err = cluster.Open(s.cfg.DataDir); err != nil {
 		return err
 	}
-	s.front, err = front.Listen(front.Config{
+	s.listeners, err = listen.Open(listen.Config{
 		SocketDir: s.cfg.SocketDir, SocketMode: s.cfg.SocketMode, Port: s.cfg.Port, TCP: s.cfg.Listen,
 	})
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	empty := s.cluster.Empty()
 	create := empty && s.cfg.From == "" // else it is copied
-	s.engine, err = engine.Load(ctx, engine.Options{
+	s.programs, err = programs.Load(ctx, programs.Options{
 		CacheDir:    s.cfg.CacheDir,
 		Server:      true,
 		Override:    override,
@@ -76,7 +76,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	programs := cluster.Programs{Program: s.engine.Program, Image: s.engine.Image()}
+	guest := cluster.Programs{Program: s.programs.Program, Image: s.programs.Image()}
 	if empty {
 		s.cfg.Progress(Progress{Stage: StageCreate})
 	}
@@ -90,7 +90,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 		if s.cfg.Password == "" {
 			s.cfg.Password = newPassword()
 		}
-		err = s.cluster.Create(ctx, programs, cluster.CreateOptions{
+		err = s.cluster.Create(ctx, guest, cluster.CreateOptions{
 			Superuser: s.cfg.Superuser, Password: s.cfg.Password, Database: s.cfg.Database,
 			Volatile: volatile, Log: s.cfg.Log,
 		})
@@ -108,13 +108,13 @@ func (s *Server) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if s.pm, err = s.cluster.Run(ctx, programs, run); err != nil {
+	if s.pm, err = s.cluster.Run(ctx, guest, run); err != nil {
 		return err
 	}
-	s.front.Serve(s.pm.Push)
+	s.listeners.Serve(s.pm.Push)
 	s.watch.Go(func() {
 		<-s.pm.Done()
-		s.front.Close() // a server that ended by itself: clients are refused and do not hang
+		s.listeners.Close() // a server that ended by itself: clients are refused and do not hang
 	})
 	if s.cfg.CompileLater {
 		time.AfterFunc(compileDelay, s.improve)
@@ -131,7 +131,7 @@ func (s *Server) improve() {
 		return
 	default:
 	}
-	if err := s.engine.Improve(); err != nil && s.cfg.Log != nil {
+	if err := s.programs.Improve(); err != nil && s.cfg.Log != nil {
 		slog.New(s.cfg.Log).Warn("the server goes on with code that was compiled quickly", "error", err)
 	}
 }
@@ -166,7 +166,7 @@ func (s *Server) makeTemp() error {
 // tempSocketDir makes a temporary directory whose name is short enough for a socket in it.
 func tempSocketDir(port int) (*tempdir.Dir, error) {
 	dir, err := tempdir.Make("", tempPrefix)
-	if err == nil && front.CheckSocketDir(dir.Path(), port) != nil {
+	if err == nil && listen.CheckSocketDir(dir.Path(), port) != nil {
 		err = dir.Remove() // TMPDIR is too long a name for a socket
 		if err == nil {
 			dir, err = tempdir.Make("/tmp", tempPrefix)

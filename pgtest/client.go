@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"nself.org/embeddedpg/internal/testserver"
+	"nself.org/embeddedpg/pgtest/internal/testserver"
 )
 
 // client is this test binary's side of a server.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"nself.org/embeddedpg/internal/testserver"
+	"nself.org/embeddedpg/pgtest/internal/testserver"
 )
 
 // DB is a test's database. Its methods are safe for concurrent use, but for Save and Reset.

@@ -14,8 +14,8 @@ import (
 	"strings"
 
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/compose"
-	"nself.org/embeddedpg/internal/docker"
+	"nself.org/embeddedpg/cmd/nself/internal/compose"
+	"nself.org/embeddedpg/cmd/nself/internal/docker"
 )
 
 // backend is the part of the project that is in Docker.

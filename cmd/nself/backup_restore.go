@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 	"nself.org/embeddedpg/internal/backup"
-	"nself.org/embeddedpg/internal/supervisor"
 )
 
 // restoring is one run of nself backup restore.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/compose"
+	"nself.org/embeddedpg/cmd/nself/internal/compose"
 )
 
 // bootstrap returns the statements that make an empty database one for Hasura and Auth; none if the project is

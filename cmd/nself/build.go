@@ -5,8 +5,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-	"nself.org/embeddedpg/internal/compose"
-	"nself.org/embeddedpg/internal/docker"
+	"nself.org/embeddedpg/cmd/nself/internal/compose"
+	"nself.org/embeddedpg/cmd/nself/internal/docker"
 )
 
 func newBuild(p *project) *cobra.Command {

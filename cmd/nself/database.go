@@ -11,8 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 	"nself.org/embeddedpg/internal/backup"
-	"nself.org/embeddedpg/internal/supervisor"
 )
 
 // database is a running database and who connects to it.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/compose"
-	"nself.org/embeddedpg/internal/docker"
+	"nself.org/embeddedpg/cmd/nself/internal/compose"
+	"nself.org/embeddedpg/cmd/nself/internal/docker"
 )
 
 // inDocker starts the project's database in Docker, unless it runs, and returns it with what stops it again.

@@ -12,9 +12,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/docker"
-	"nself.org/embeddedpg/internal/engine"
-	"nself.org/embeddedpg/internal/supervisor"
+	"nself.org/embeddedpg/cmd/nself/internal/docker"
+	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
+	"nself.org/embeddedpg/internal/programs"
 )
 
 // finding is the result of one check.
@@ -161,7 +161,7 @@ func (p *project) checkModule() finding {
 	if p.Engine == "" {
 		return fine("engine", "PostgreSQL %s, built in", ownVersions().PostgreSQL)
 	}
-	if _, err := engine.ReadServerModule(p.Engine); err != nil {
+	if _, err := programs.ReadServerModule(p.Engine); err != nil {
 		return failed("engine", err)
 	}
 	return warned("engine", &embeddedpg.Error{Op: "use", Path: p.Engine, Err: errors.New("it runs in place of the PostgreSQL built in"), Hint: "unset PGLITE_WASM_PATH unless that is meant"})
@@ -211,7 +211,7 @@ func (p *project) checkDisk() finding {
 
 // checkCache looks whether compiled code can be kept.
 func checkCache() finding {
-	dir := engine.DefaultCacheDir()
+	dir := programs.DefaultCacheDir()
 	st, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):

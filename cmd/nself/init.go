@@ -6,7 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/spf13/cobra"
-	config "nself.org/embeddedpg/internal/project"
+	config "nself.org/embeddedpg/cmd/nself/internal/project"
 )
 
 func newInit(p *project) *cobra.Command {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"nself.org/embeddedpg/internal/compose"
+	"nself.org/embeddedpg/cmd/nself/internal/compose"
 	"nself.org/embeddedpg/internal/migrate"
 )
 

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"nself.org/embeddedpg/internal/supervisor"
+	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 	"nself.org/embeddedpg/internal/testenv"
 )
 

@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/client"
 	"nself.org/embeddedpg/internal/image"
+	"nself.org/embeddedpg/internal/pgclient"
 )
 
 // newPg returns the command that runs any of PostgreSQL's client programs.
@@ -94,7 +94,7 @@ func (p *project) runProgram(ctx context.Context, name string, args []string) er
 		}
 		defer done()
 	}
-	code, err := client.Run(context.WithoutCancel(ctx), client.Command{
+	code, err := pgclient.Run(context.WithoutCancel(ctx), pgclient.Command{
 		Name: name, Args: args, Env: env, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Compile: compiling(os.Stderr),
 	})
 	if err != nil {

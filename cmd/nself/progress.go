@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/term"
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/supervisor"
+	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 )
 
 // progress shows the stages of a start: on a terminal in one line that changes, else one line each.

@@ -5,9 +5,9 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
-	"nself.org/embeddedpg/internal/compose"
-	config "nself.org/embeddedpg/internal/project"
-	"nself.org/embeddedpg/internal/supervisor"
+	"nself.org/embeddedpg/cmd/nself/internal/compose"
+	config "nself.org/embeddedpg/cmd/nself/internal/project"
+	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 )
 
 // defaultRuntime is the runtime directory of a project, unless NSELF_RUNTIME_DIR names another.

@@ -5,7 +5,7 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-	"nself.org/embeddedpg/internal/client"
+	"nself.org/embeddedpg/internal/pgclient"
 )
 
 // newPsql is the one of PostgreSQL's programs that nself's own help lists.
@@ -24,7 +24,7 @@ All arguments are psql's; host, port, user, database and password are preset. Th
 // exit code, if not 0, is the error.
 func (d database) tool(ctx context.Context, name string, args ...string) error {
 	// Interrupts are the program's: they cancel a query and do not end nself.
-	code, err := client.Run(context.WithoutCancel(ctx), client.Command{
+	code, err := pgclient.Run(context.WithoutCancel(ctx), pgclient.Command{
 		Name: name, Args: args, Env: d.environment(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Compile: compiling(os.Stderr),
 	})

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/compose"
-	"nself.org/embeddedpg/internal/supervisor"
+	"nself.org/embeddedpg/cmd/nself/internal/compose"
+	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 )
 
 func newReset(p *project) *cobra.Command {

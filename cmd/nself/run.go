@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/supervisor"
+	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 )
 
 func newRun(p *project) *cobra.Command {

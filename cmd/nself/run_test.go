@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"nself.org/embeddedpg/internal/supervisor"
+	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 )
 
 // gone wants no supervisor to be left.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"nself.org/embeddedpg/internal/compose"
+	"nself.org/embeddedpg/cmd/nself/internal/compose"
 )
 
 // fakeDocker answers like Docker on Linux. What Compose is asked it writes to the file asked; the containers

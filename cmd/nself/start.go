@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/engine"
-	"nself.org/embeddedpg/internal/supervisor"
+	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
+	"nself.org/embeddedpg/internal/programs"
 )
 
 // startOptions are the flags of start.
@@ -92,7 +92,7 @@ func (p *project) start(cmd *cobra.Command, o startOptions) error {
 		return &embeddedpg.Error{Op: "start", Path: o.only, Err: errors.New("it cannot be started alone"), Hint: "the one that can is postgres: nself start --embedded-pg --only postgres"}
 	}
 	if p.Embedded && p.Engine != "" {
-		if _, err := engine.ReadServerModule(p.Engine); err != nil {
+		if _, err := programs.ReadServerModule(p.Engine); err != nil {
 			return err
 		}
 	}

@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/compose"
-	"nself.org/embeddedpg/internal/docker"
-	"nself.org/embeddedpg/internal/supervisor"
+	"nself.org/embeddedpg/cmd/nself/internal/compose"
+	"nself.org/embeddedpg/cmd/nself/internal/docker"
+	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 )
 
 // startStack starts the database, embedded or in Docker, and the services in Docker, or with --only postgres

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"nself.org/embeddedpg/internal/compose"
-	"nself.org/embeddedpg/internal/supervisor"
+	"nself.org/embeddedpg/cmd/nself/internal/compose"
+	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 )
 
 // Exit codes of status and health, for scripts.

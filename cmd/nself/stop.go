@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/docker"
-	"nself.org/embeddedpg/internal/supervisor"
+	"nself.org/embeddedpg/cmd/nself/internal/docker"
+	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 )
 
 // defaultStop is how long the embedded database has to end.

@@ -5,8 +5,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
-	"nself.org/embeddedpg/internal/compose"
-	"nself.org/embeddedpg/internal/supervisor"
+	"nself.org/embeddedpg/cmd/nself/internal/compose"
+	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 )
 
 func newURLs(p *project) *cobra.Command {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"nself.org/embeddedpg/internal/client"
+	"nself.org/embeddedpg/internal/pgclient"
 )
 
 // Target is how a server is reached.
@@ -114,7 +114,7 @@ func (t Target) run(ctx context.Context, database string, line func(string), nam
 		defer r.Close()
 		said <- listen(r, line)
 	}()
-	code, err := client.Run(ctx, client.Command{
+	code, err := pgclient.Run(ctx, pgclient.Command{
 		Name: name, Args: args, Library: true, CacheDir: t.CacheDir, Stdout: w, Stderr: w,
 		Env: map[string]string{
 			"PGHOST": t.Host, "PGPORT": strconv.Itoa(t.Port), "PGUSER": t.User, "PGPASSWORD": t.Password,

@@ -3,7 +3,7 @@ package cluster
 import "strings"
 
 // hbaHead lets connections of the host program in without a password. Only package kernel can give a
-// connection this peer address, and package front refuses it from a network.
+// connection this peer address, and package listen refuses it from a network.
 const hbaHead = `# Connections that the program makes to its own server, then the cluster's own rules.
 # TYPE  DATABASE     USER  ADDRESS     METHOD
 host    all          all   0.0.0.1/32  trust

@@ -16,8 +16,8 @@ import (
 	"syscall"
 
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/client"
-	"nself.org/embeddedpg/internal/testserver"
+	"nself.org/embeddedpg/internal/pgclient"
+	"nself.org/embeddedpg/pgtest/internal/testserver"
 )
 
 func main() {
@@ -62,7 +62,7 @@ func run(dir, database string, show bool, args []string) (code int, err error) {
 		<-ctx.Done()
 		return 0, nil
 	}
-	return client.Run(context.Background(), client.Command{
+	return pgclient.Run(context.Background(), pgclient.Command{
 		Name: "psql", Args: append([]string{server.ConnString(database)}, args...),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	})

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 
-	"nself.org/embeddedpg/internal/testserver"
+	"nself.org/embeddedpg/pgtest/internal/testserver"
 )
 
 func main() {

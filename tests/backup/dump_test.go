@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/client"
+	"nself.org/embeddedpg/internal/pgclient"
 )
 
 // ours starts our server in a place where native programs reach its socket, until the end of the test.
@@ -48,7 +48,7 @@ func program(t *testing.T, env map[string]string, name string, args ...string) t
 	}
 	defer out.Close()
 	begin := time.Now()
-	code, err := client.Run(context.Background(), client.Command{Name: name, Args: args, Env: env, Library: true, Stdout: out, Stderr: out})
+	code, err := pgclient.Run(context.Background(), pgclient.Command{Name: name, Args: args, Env: env, Library: true, Stdout: out, Stderr: out})
 	if err != nil || code != 0 {
 		text, _ := os.ReadFile(out.Name())
 		t.Fatalf("our %s %v: code %d, %v\n%s", name, args, code, err, text)

@@ -16,8 +16,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"nself.org/embeddedpg/internal/cluster"
-	"nself.org/embeddedpg/internal/engine"
-	"nself.org/embeddedpg/internal/front"
+	"nself.org/embeddedpg/internal/listen"
+	"nself.org/embeddedpg/internal/programs"
 	"nself.org/embeddedpg/internal/tempdir"
 	"nself.org/embeddedpg/internal/vfs"
 )
@@ -25,9 +25,9 @@ import (
 // limit bounds every wait: a first compile included, and a machine that others use too.
 const limit = 2 * time.Minute
 
-// programs are loaded once for all servers of this process.
-var programs = sync.OnceValues(func() (*engine.Engine, error) {
-	return engine.Load(context.Background(), engine.Options{Server: true, Initdb: true})
+// loaded has the programs, loaded once for all servers of this process.
+var loaded = sync.OnceValues(func() (*programs.Set, error) {
+	return programs.Load(context.Background(), programs.Options{Server: true, Initdb: true})
 })
 
 // A node is a server of this process whose data directory may have a double in front of it.
@@ -41,7 +41,7 @@ type node struct {
 func startNode(dir string, settings map[string]string, wrap func(vfs.FS) vfs.FS) (*node, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	e, err := programs()
+	set, err := loaded()
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func startNode(dir string, settings map[string]string, wrap func(vfs.FS) vfs.FS)
 		return nil, err
 	}
 	n := &node{cluster: c, log: &logLines{}}
-	p := cluster.Programs{Program: e.Program, Image: e.Image()}
+	p := cluster.Programs{Program: set.Program, Image: set.Image()}
 	if c.Empty() {
 		if err := c.Create(ctx, p, cluster.CreateOptions{Superuser: "postgres", Password: password, Volatile: true}); err != nil {
 			c.Close()
@@ -70,7 +70,7 @@ func (n *node) connect(ctx context.Context, database string) (*pgx.Conn, error) 
 	if err != nil {
 		return nil, err
 	}
-	cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) { return front.Dial(n.pm.Push) }
+	cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) { return listen.Dial(n.pm.Push) }
 	return pgx.ConnectConfig(ctx, cfg)
 }
 
