@@ -1,6 +1,8 @@
 package embeddedpg
 
 import (
+	"os"
+
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/vm"
 )
@@ -8,8 +10,8 @@ import (
 // Kernel is the kernel that the server's processes run on.
 func Kernel(s *Server) *kernel.Kernel { return s.pm.Kernel() }
 
-// KillPostmaster kills the server's first process as kill -9 would.
-func KillPostmaster(s *Server) { s.pm.Signal(kernel.SIGKILL) }
+// KillPostmaster kills the server's first process as kill -9 would. Its id is that of this program (kernel.Config).
+func KillPostmaster(s *Server) { s.pm.Kernel().Kill(os.Getpid(), kernel.SIGKILL) }
 
 // Quick reports whether the processes that the server starts run the quickly compiled code.
 func Quick(s *Server) bool { return s.programs.Program("/pgsql/bin/postgres").(*vm.Module).Quick() }

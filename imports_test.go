@@ -11,7 +11,7 @@ import (
 // own. Commands and tests stand on top.
 var layers = [][]string{
 	{"internal/vfs", "internal/image", "internal/fault", "internal/sqlwire", "internal/tempdir", "internal/cachedir", "internal/ring"},
-	{"internal/kernel", "internal/powercut", "internal/testenv", "internal/migrate"},
+	{"internal/kernel", "internal/vfs/vfstest", "internal/testenv", "internal/migrate"},
 	{"internal/vm"},
 	{"internal/programs", "internal/listen", "internal/cluster"},
 	{"internal/pgclient"},

@@ -27,7 +27,8 @@ type RunOptions struct {
 	ExtensionDirs []string
 	Log           slog.Handler // nil: the server's messages are dropped
 
-	// Data, for tests, wraps the data directory in a file system that fails or keeps a journal. Default: none.
+	// Data wraps the file system of the data directory, in one that fails or keeps a journal (package vfstest). Default:
+	// none.
 	Data func(vfs.FS) vfs.FS
 }
 
@@ -225,14 +226,11 @@ func (m *Postmaster) Stop(ctx context.Context) error {
 // Push hands over a connection. It owns conn.FD in any case.
 func (m *Postmaster) Push(conn kernel.Conn) error { return m.k.Push(m.socket, conn) }
 
-// Signal posts a signal to the postmaster, for tests.
-func (m *Postmaster) Signal(sig int) { m.p.Signal(sig) }
-
 // Done is closed when the server and everything it started has ended.
 func (m *Postmaster) Done() <-chan struct{} { return m.done }
 
 // Err says how the server ended: nil for an orderly shutdown. It is valid once Done is closed.
 func (m *Postmaster) Err() error { return m.err }
 
-// Kernel returns the kernel that the server runs on, for tests that kill single processes.
+// Kernel returns the kernel that the server runs on.
 func (m *Postmaster) Kernel() *kernel.Kernel { return m.k }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"nself.org/embeddedpg/internal/vfs"
+	"nself.org/embeddedpg/internal/vfs/vfstest"
 )
 
 // Linux's error numbers that the tests expect, on every host.
@@ -41,9 +42,9 @@ func eachFS(t *testing.T, test func(t *testing.T, fs vfs.FS)) {
 	}
 	eachDir(t, func(t *testing.T, d *vfs.Dir, _ string) { test(t, d) })
 	run("mem", func(*testing.T) vfs.FS { return mem() })
-	run("quota", func(*testing.T) vfs.FS { return vfs.NewQuota(mem(), 1<<40) })
+	run("quota", func(*testing.T) vfs.FS { return vfstest.NewQuota(mem(), 1<<40) })
 	run("faulty", func(*testing.T) vfs.FS {
-		return &vfs.Faulty{FS: mem(), Fail: func(string, string) error { return nil }}
+		return &vfstest.Faulty{FS: mem(), Fail: func(string, string) error { return nil }}
 	})
 	run("namespace", func(t *testing.T) vfs.FS { return namespace(t, map[string]vfs.FS{"/": mem()}) })
 }

@@ -2,9 +2,12 @@
 
 package vfs
 
-import "syscall"
+import (
+	"syscall"
+	"time"
+)
 
-// A Dir is not to be had on this host: NewDir fails with ENOSYS.
+// A Dir is unavailable on this host: NewDir fails with ENOSYS.
 type Dir struct{ FS }
 
 // NewDir fails with ENOSYS.
@@ -16,12 +19,23 @@ func NewDir(hostPath string, _ DirOptions) (*Dir, error) {
 func (d *Dir) Close() error { return nil }
 
 // A Host fails every call with ENOSYS on this host.
-type Host struct{ FS }
+type Host struct{}
 
 // NewHost returns a tree that cannot be used.
-func NewHost() *Host {
-	return &Host{&Faulty{Fail: func(string, string) error { return syscall.ENOSYS }}}
-}
+func NewHost() *Host { return new(Host) }
+
+func (*Host) Open(string, int, uint32) (File, error)     { return nil, syscall.ENOSYS }
+func (*Host) Stat(string, bool) (Stat, error)            { return Stat{}, syscall.ENOSYS }
+func (*Host) Mkdir(string, uint32) error                 { return syscall.ENOSYS }
+func (*Host) Unlink(string) error                        { return syscall.ENOSYS }
+func (*Host) Rmdir(string) error                         { return syscall.ENOSYS }
+func (*Host) Rename(string, string) error                { return syscall.ENOSYS }
+func (*Host) Link(string, string) error                  { return syscall.ENOSYS }
+func (*Host) Symlink(string, string) error               { return syscall.ENOSYS }
+func (*Host) Readlink(string) (string, error)            { return "", syscall.ENOSYS }
+func (*Host) Chmod(string, uint32) error                 { return syscall.ENOSYS }
+func (*Host) Truncate(string, int64) error               { return syscall.ENOSYS }
+func (*Host) Chtimes(string, time.Time, time.Time) error { return syscall.ENOSYS }
 
 func dupFile(File) (File, error) { return nil, syscall.ENOSYS }
 

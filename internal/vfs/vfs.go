@@ -1,6 +1,6 @@
 // Package vfs holds what a guest sees as files: a rooted host directory, a
-// read-only image, memory, shared memory objects, a few devices, the mount
-// table that joins them into one tree, and test doubles.
+// read-only image, memory, shared memory objects, a few devices, and the mount
+// table that joins them into one tree. Test doubles are in package vfstest.
 //
 // It owns path confinement and the translation of flags and error numbers
 // between Linux, which every guest believes to be on, and the host. It knows
@@ -21,8 +21,7 @@
 // Every FS may be used by many goroutines at once. So may a File, with one
 // exception: Close must not run beside another call on the same File.
 //
-// Locks are leaves: no method calls into another file system while it holds
-// one, but for [Quota], which holds its own while it writes to the file below.
+// Locks are leaves: no method calls into another file system while it holds one.
 package vfs
 
 import "time"

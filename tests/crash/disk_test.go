@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"nself.org/embeddedpg/internal/powercut"
 	"nself.org/embeddedpg/internal/vfs"
+	"nself.org/embeddedpg/internal/vfs/vfstest"
 )
 
 var faults = flag.Int("faults", 9, "how many kinds of fault TestFailingDisk tries, the most telling first; with -short at most 3")
@@ -90,7 +90,7 @@ func (b *badDisk) hit(op, name string) bool {
 }
 
 func (b *badDisk) wrap(fs vfs.FS) vfs.FS {
-	return &vfs.Faulty{
+	return &vfstest.Faulty{
 		FS: fs,
 		Fail: func(op, name string) error {
 			if b.errno != 0 && b.hit(op, name) {
@@ -133,10 +133,10 @@ func failingDisk(t *testing.T, base string, f fault, seed uint64) {
 		t.Fatal(err)
 	}
 	bad := &badDisk{fault: f}
-	var rec *powercut.Recorder
+	var rec *vfstest.Recorder
 	n, err := startNode(dir, settings, func(fs vfs.FS) vfs.FS {
 		var err error
-		if rec, err = powercut.NewRecorder(bad.wrap(fs)); err != nil {
+		if rec, err = vfstest.NewRecorder(bad.wrap(fs)); err != nil {
 			t.Fatal(err)
 		}
 		return rec

@@ -20,8 +20,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"nself.org/embeddedpg/internal/powercut"
 	"nself.org/embeddedpg/internal/vfs"
+	"nself.org/embeddedpg/internal/vfs/vfstest"
 )
 
 var (
@@ -47,7 +47,7 @@ func with(name, value string) map[string]string {
 
 // A Case is one power failure, complete: it can be made again from this alone.
 type Case struct {
-	Journal  *powercut.Journal
+	Journal  *vfstest.Journal
 	Position int // of the journal, at which the power goes
 	Seed     uint64
 	Model    *Model
@@ -64,14 +64,14 @@ type Case struct {
 func (c *Case) rng() *rand.Rand { return rand.New(rand.NewPCG(c.Seed, uint64(c.Position))) }
 
 // image makes the tree that the power failure leaves.
-func (c *Case) image(d *powercut.Disk) (*powercut.Image, powercut.Policy) {
+func (c *Case) image(d *vfstest.Disk) (*vfstest.Image, vfstest.Policy) {
 	rng := c.rng()
-	p := powercut.RandomPolicy(rng)
+	p := vfstest.RandomPolicy(rng)
 	return d.Cut(p, rng), p
 }
 
 // record runs the workload until the disk has been flushed so many times, and shuts the server down.
-func record(t testing.TB, base string, settings map[string]string, seed uint64, flushes int) (*powercut.Journal, *Model) {
+func record(t testing.TB, base string, settings map[string]string, seed uint64, flushes int) (*vfstest.Journal, *Model) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
@@ -79,15 +79,15 @@ func record(t testing.TB, base string, settings map[string]string, seed uint64, 
 	if err := copyDir(base, dir); err != nil {
 		t.Fatal(err)
 	}
-	var rec *powercut.Recorder
+	var rec *vfstest.Recorder
 	var flushed atomic.Int64
 	n, err := startNode(dir, settings, func(fs vfs.FS) vfs.FS {
 		var err error
-		if rec, err = powercut.NewRecorder(fs); err != nil {
+		if rec, err = vfstest.NewRecorder(fs); err != nil {
 			t.Fatal(err)
 		}
 		// Where nothing is flushed, changes count instead.
-		return &vfs.Faulty{FS: rec, Fail: func(op, _ string) error {
+		return &vfstest.Faulty{FS: rec, Fail: func(op, _ string) error {
 			if op == "sync" || op == "datasync" || settings["fsync"] == "off" && op == "pwrite" {
 				flushed.Add(1)
 			}
@@ -165,7 +165,7 @@ func deadlock(err error) bool {
 
 // positions chooses the moments of n cuts: after as many flushes as possible, up to three quarters, and else
 // anywhere, which is mostly amid writes.
-func positions(j *powercut.Journal, n int, rng *rand.Rand) []int {
+func positions(j *vfstest.Journal, n int, rng *rand.Rand) []int {
 	at := j.SyncPoints()
 	rng.Shuffle(len(at), func(i, k int) { at[i], at[k] = at[k], at[i] })
 	at = at[:min(len(at), n*3/4)]
@@ -207,7 +207,7 @@ func harness(t testing.TB, base string, settings map[string]string, seed uint64,
 	type job struct {
 		Case
 		dir    string
-		policy powercut.Policy
+		policy vfstest.Policy
 	}
 	jobs := make(chan job)
 	var wg sync.WaitGroup
@@ -225,7 +225,7 @@ func harness(t testing.TB, base string, settings map[string]string, seed uint64,
 		})
 	}
 	dir := scratch(t)
-	disk := powercut.NewDisk(journal)
+	disk := vfstest.NewDisk(journal)
 	for i, at := range positions(journal, n, rand.New(rand.NewPCG(seed, 99))) {
 		if count.failed.Load() >= 5 {
 			break
@@ -279,10 +279,10 @@ func (c *Case) try(dir string, count *tally) error {
 
 // again recovers on dir, and returns the case of the power going somewhere in that.
 func (c *Case) again(dir string, rng *rand.Rand) (*Case, error) {
-	var rec *powercut.Recorder
+	var rec *vfstest.Recorder
 	n, err := startNode(dir, settings, func(fs vfs.FS) vfs.FS {
 		var err error
-		if rec, err = powercut.NewRecorder(fs); err != nil {
+		if rec, err = vfstest.NewRecorder(fs); err != nil {
 			panic(err)
 		}
 		return rec
@@ -298,7 +298,7 @@ func (c *Case) again(dir string, rng *rand.Rand) (*Case, error) {
 
 // write makes the case's tree.
 func (c *Case) write(dir string) error {
-	d := powercut.NewDisk(c.Journal)
+	d := vfstest.NewDisk(c.Journal)
 	d.Patient = c.Patient
 	d.Advance(c.Position)
 	img, _ := c.image(d)
@@ -312,7 +312,7 @@ func (c *Case) keep(failure error) error {
 	}
 	name := filepath.Join("..", "out", fmt.Sprintf("powercut-%d-%d.case", c.Seed, c.Position))
 	short := *c
-	short.Journal = &powercut.Journal{Base: c.Journal.Base, Ops: c.Journal.Ops[:c.Position]}
+	short.Journal = &vfstest.Journal{Base: c.Journal.Base, Ops: c.Journal.Ops[:c.Position]}
 	err := func() error {
 		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 			return err

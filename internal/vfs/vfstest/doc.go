@@ -1,7 +1,9 @@
-// Package powercut is a test double of a disk that loses power. A [Recorder] is a file system that keeps a journal
-// of every change and every flush made through it. From the journal a [Disk] makes the directory tree as it could
-// be found after the power went at any moment: what was flushed is there, of the rest as much and in as many pieces
-// as a [Policy] wants.
+// Package vfstest holds file systems that behave badly, for tests: [Faulty] fails the calls it is told to, [Quota] is a
+// disk that fills up, [Recorder] and [Disk] are a disk that loses power.
+//
+// A [Recorder] keeps a journal of every change and every flush made through it. From the journal a [Disk] makes the
+// directory tree as it could be found after the power went at any moment: what was flushed is there, of the rest as
+// much and in as many pieces as a [Policy] wants.
 //
 // What a tree always holds, because PostgreSQL relies on it and file systems give it:
 //
@@ -18,4 +20,4 @@
 // written whole, that a file's size and its content come together, and names without a flush. After a flush that failed,
 // what it should have flushed is lost, though reading still shows it and the next flush succeeds: so Linux does it, and so
 // PostgreSQL must not try again but recover.
-package powercut
+package vfstest

@@ -1,8 +1,10 @@
-package vfs
+package vfstest
 
 import (
 	"sync"
 	"syscall"
+
+	"nself.org/embeddedpg/internal/vfs"
 )
 
 // A Quota is a test double: a disk with so many bytes left. It lets files grow by
@@ -13,7 +15,7 @@ import (
 // Open files have no host descriptor (Fd is -1), so that every write comes here.
 // Growth by Truncate makes a hole and is free.
 type Quota struct {
-	FS
+	vfs.FS
 	mu struct {
 		sync.Mutex
 		left  int64
@@ -22,7 +24,7 @@ type Quota struct {
 }
 
 // NewQuota lets the files of fs grow by left bytes.
-func NewQuota(fs FS, left int64) *Quota {
+func NewQuota(fs vfs.FS, left int64) *Quota {
 	q := &Quota{FS: fs}
 	q.Set(left)
 	return q
@@ -43,12 +45,12 @@ func (q *Quota) Lift() {
 }
 
 // Open implements FS.
-func (q *Quota) Open(name string, flag int, perm uint32) (File, error) {
+func (q *Quota) Open(name string, flag int, perm uint32) (vfs.File, error) {
 	f, err := q.FS.Open(name, flag, perm)
 	if err != nil {
 		return nil, err
 	}
-	return &quotaFile{File: f, quota: q, appends: flag&O_APPEND != 0}, nil
+	return &quotaFile{File: f, quota: q, appends: flag&vfs.O_APPEND != 0}, nil
 }
 
 // growLocked says how many of n bytes at off of a file of this size there is
@@ -72,7 +74,7 @@ func (q *Quota) spendLocked(size, off, n int64) {
 }
 
 type quotaFile struct {
-	File
+	vfs.File
 	quota   *Quota
 	appends bool
 }
@@ -84,7 +86,7 @@ func (f *quotaFile) Write(p []byte) (int, error) {
 		if f.appends {
 			return size, nil
 		}
-		return f.File.Seek(0, SEEK_CUR)
+		return f.File.Seek(0, vfs.SEEK_CUR)
 	}, f.File.Write)
 }
 

@@ -1,12 +1,16 @@
-package vfs
+package vfstest
 
-import "time"
+import (
+	"time"
+
+	"nself.org/embeddedpg/internal/vfs"
+)
 
 // A Faulty is a test double: before every operation it asks Fail, and returns
 // the error that Fail wants instead of doing anything. Open files have no host
 // descriptor (Fd is -1), so that every operation comes here.
 type Faulty struct {
-	FS FS
+	FS vfs.FS
 	// Fail gets the operation, which is the method's name in lower case, with a
 	// Sync of data only as "datasync", and the name as it was passed to FS: of Link
 	// and Rename the old one, of a File what it was opened by. A nil result lets
@@ -19,7 +23,7 @@ type Faulty struct {
 }
 
 // Open implements FS.
-func (f *Faulty) Open(name string, flag int, perm uint32) (File, error) {
+func (f *Faulty) Open(name string, flag int, perm uint32) (vfs.File, error) {
 	if err := f.Fail("open", name); err != nil {
 		return nil, err
 	}
@@ -31,9 +35,9 @@ func (f *Faulty) Open(name string, flag int, perm uint32) (File, error) {
 }
 
 // Stat implements FS.
-func (f *Faulty) Stat(name string, follow bool) (Stat, error) {
+func (f *Faulty) Stat(name string, follow bool) (vfs.Stat, error) {
 	if err := f.Fail("stat", name); err != nil {
-		return Stat{}, err
+		return vfs.Stat{}, err
 	}
 	return f.FS.Stat(name, follow)
 }
@@ -127,7 +131,7 @@ func (f *Faulty) short(op, name string, p []byte) []byte {
 }
 
 type faultyFile struct {
-	file   File
+	file   vfs.File
 	faulty *Faulty
 	name   string
 }
@@ -192,9 +196,9 @@ func (f *faultyFile) Sync(dataOnly bool) error {
 	return f.file.Sync(dataOnly)
 }
 
-func (f *faultyFile) Stat() (Stat, error) {
+func (f *faultyFile) Stat() (vfs.Stat, error) {
 	if err := f.faulty.Fail("stat", f.name); err != nil {
-		return Stat{}, err
+		return vfs.Stat{}, err
 	}
 	return f.file.Stat()
 }
@@ -206,7 +210,7 @@ func (f *faultyFile) Chmod(mode uint32) error {
 	return f.file.Chmod(mode)
 }
 
-func (f *faultyFile) ReadDir() ([]DirEntry, error) {
+func (f *faultyFile) ReadDir() ([]vfs.DirEntry, error) {
 	if err := f.faulty.Fail("readdir", f.name); err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package powercut
+package vfstest
 
 import "math/rand/v2"
 

@@ -1,4 +1,4 @@
-package powercut_test
+package vfstest_test
 
 import (
 	"bytes"
@@ -11,35 +11,20 @@ import (
 	"syscall"
 	"testing"
 
-	"nself.org/embeddedpg/internal/powercut"
 	"nself.org/embeddedpg/internal/vfs"
+	"nself.org/embeddedpg/internal/vfs/vfstest"
 )
 
 // recorder records a tree in memory that holds these files.
-func recorder(t testing.TB, files map[string]string) *powercut.Recorder {
+func recorder(t testing.TB, files map[string]string) *vfstest.Recorder {
 	t.Helper()
 	m := vfs.NewMem(vfs.MemOptions{})
 	for name, text := range files {
 		must(t, m.WriteFile(name, []byte(text), 0o600))
 	}
-	r, err := powercut.NewRecorder(m)
+	r, err := vfstest.NewRecorder(m)
 	must(t, err)
 	return r
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func open(t testing.TB, r *powercut.Recorder, name string, flag int) vfs.File {
-	t.Helper()
-	f, err := r.Open(name, flag, 0o600)
-	must(t, err)
-	t.Cleanup(func() { f.Close() })
-	return f
 }
 
 func write(t testing.TB, f vfs.File, off int64, text string) {
@@ -50,13 +35,13 @@ func write(t testing.TB, f vfs.File, off int64, text string) {
 }
 
 // cut returns what is left at the present moment, as "dir/ name=content".
-func cut(r *powercut.Recorder, p powercut.Policy, seed uint64) string {
-	d := powercut.NewDisk(r.Journal())
+func cut(r *vfstest.Recorder, p vfstest.Policy, seed uint64) string {
+	d := vfstest.NewDisk(r.Journal())
 	d.Advance(r.Position())
 	return text(d.Cut(p, rand.New(rand.NewPCG(seed, 0))))
 }
 
-func text(img *powercut.Image) string {
+func text(img *vfstest.Image) string {
 	var s []string
 	for _, d := range img.Dirs {
 		s = append(s, d+"/")
@@ -68,8 +53,8 @@ func text(img *powercut.Image) string {
 }
 
 var (
-	flushed = powercut.Policy{Names: powercut.NamesSynced, Data: powercut.DataSynced}
-	all     = powercut.Policy{Names: powercut.NamesAll, Data: powercut.DataAll}
+	flushed = vfstest.Policy{Names: vfstest.NamesSynced, Data: vfstest.DataSynced}
+	all     = vfstest.Policy{Names: vfstest.NamesAll, Data: vfstest.DataAll}
 )
 
 func want(t testing.TB, what, got, want string) {
@@ -118,7 +103,7 @@ func TestFailedFlush(t *testing.T) {
 	m := vfs.NewMem(vfs.MemOptions{})
 	must(t, m.WriteFile("/a", []byte("old"), 0o600))
 	fail := true
-	r, err := powercut.NewRecorder(&vfs.Faulty{FS: m, Fail: func(op, _ string) error {
+	r, err := vfstest.NewRecorder(&vfstest.Faulty{FS: m, Fail: func(op, _ string) error {
 		if fail && op == "sync" {
 			return syscall.EIO
 		}
@@ -134,7 +119,7 @@ func TestFailedFlush(t *testing.T) {
 	write(t, a, 3, "er")
 	must(t, a.Sync(false))
 	want(t, "after the next flush", cut(r, flushed, 0), "a=older")
-	d := powercut.NewDisk(r.Journal())
+	d := vfstest.NewDisk(r.Journal())
 	d.Patient = true
 	d.Advance(r.Position())
 	want(t, "after the next flush of a patient disk", text(d.Cut(flushed, rand.New(rand.NewPCG(0, 0)))), "a=newer")
@@ -168,7 +153,7 @@ func TestReplaceIsAtomic(t *testing.T) {
 	seen := map[string]bool{}
 	for seed := range uint64(200) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		for _, file := range strings.Fields(cut(r, powercut.RandomPolicy(rng), seed)) {
+		for _, file := range strings.Fields(cut(r, vfstest.RandomPolicy(rng), seed)) {
 			seen[file] = true
 		}
 	}
@@ -183,7 +168,7 @@ func TestReplaceIsAtomic(t *testing.T) {
 	}
 	must(t, open(t, r, "/", vfs.O_RDONLY|vfs.O_DIRECTORY).Sync(false))
 	for seed := range uint64(50) {
-		want(t, "flushed", cut(r, powercut.RandomPolicy(rand.New(rand.NewPCG(seed, 2))), seed), "f=new")
+		want(t, "flushed", cut(r, vfstest.RandomPolicy(rand.New(rand.NewPCG(seed, 2))), seed), "f=new")
 	}
 }
 
@@ -193,20 +178,20 @@ func TestJournalOrder(t *testing.T) {
 	for _, name := range []string{"/a", "/b", "/c"} {
 		open(t, r, name, vfs.O_WRONLY|vfs.O_CREAT)
 	}
-	possible := func(names powercut.Names) map[string]bool {
+	possible := func(names vfstest.Names) map[string]bool {
 		seen := map[string]bool{}
 		for seed := range uint64(300) {
-			seen[cut(r, powercut.Policy{Names: names}, seed)] = true
+			seen[cut(r, vfstest.Policy{Names: names}, seed)] = true
 		}
 		return seen
 	}
-	want(t, "by journal", fmt.Sprint(possible(powercut.NamesJournal)), "map[:true a=:true a= b=:true a= b= c=:true]")
-	if n := len(possible(powercut.NamesScattered)); n != 8 {
+	want(t, "by journal", fmt.Sprint(possible(vfstest.NamesJournal)), "map[:true a=:true a= b=:true a= b= c=:true]")
+	if n := len(possible(vfstest.NamesScattered)); n != 8 {
 		t.Errorf("%d subsets of 3 names survived scattered, want 8", n)
 	}
 	// A flush of the last commits the others' names, but only where there is a journal.
 	must(t, open(t, r, "/c", vfs.O_WRONLY).Sync(false))
-	want(t, "by journal, after fsync", fmt.Sprint(possible(powercut.NamesJournal)), "map[a= b= c=:true]")
+	want(t, "by journal, after fsync", fmt.Sprint(possible(vfstest.NamesJournal)), "map[a= b= c=:true]")
 	want(t, "flushed, after fsync", cut(r, flushed, 0), "c=")
 }
 
@@ -220,9 +205,9 @@ func TestTorn(t *testing.T) {
 	write(t, f, 0, string(second))
 	mixed := 0
 	for seed := range uint64(200) {
-		d := powercut.NewDisk(r.Journal())
+		d := vfstest.NewDisk(r.Journal())
 		d.Advance(r.Position())
-		data := d.Cut(powercut.Policy{Data: powercut.DataSectors}, rand.New(rand.NewPCG(seed, 0))).Files[0].Data
+		data := d.Cut(vfstest.Policy{Data: vfstest.DataSectors}, rand.New(rand.NewPCG(seed, 0))).Files[0].Data
 		kinds := map[byte]bool{}
 		for at := 0; at < len(data); at += sector {
 			if b := data[at : at+sector]; !bytes.Equal(b, bytes.Repeat(b[:1], sector)) {
@@ -250,9 +235,9 @@ func TestTruncated(t *testing.T) {
 	must(t, f.Truncate(6))
 	write(t, f, 5, "x")
 	allowed := map[string]bool{"f=0123456789": true, "f=01": true, "f=01....": true, "f=01...x": true}
-	for _, data := range []powercut.Data{powercut.DataOrdered, powercut.DataPages, powercut.DataSectors} {
+	for _, data := range []vfstest.Data{vfstest.DataOrdered, vfstest.DataPages, vfstest.DataSectors} {
 		for seed := range uint64(200) {
-			if got := cut(r, powercut.Policy{Names: powercut.NamesAll, Data: data}, seed); !allowed[got] {
+			if got := cut(r, vfstest.Policy{Names: vfstest.NamesAll, Data: data}, seed); !allowed[got] {
 				t.Fatalf("survived: %s", got)
 			}
 		}
@@ -263,7 +248,7 @@ func TestTruncated(t *testing.T) {
 // and that every policy gives a tree in which flushed files are whole.
 func TestRandomOperations(t *testing.T) {
 	m := vfs.NewMem(vfs.MemOptions{})
-	r, err := powercut.NewRecorder(m)
+	r, err := vfstest.NewRecorder(m)
 	must(t, err)
 	rng := rand.New(rand.NewPCG(7, 7))
 	name := func() string {
@@ -306,9 +291,9 @@ func TestRandomOperations(t *testing.T) {
 	walk(t, m, "/", live)
 	var saved bytes.Buffer
 	must(t, r.Journal().Save(&saved))
-	j, err := powercut.Load(&saved)
+	j, err := vfstest.Load(&saved)
 	must(t, err)
-	d := powercut.NewDisk(j)
+	d := vfstest.NewDisk(j)
 	d.Advance(len(j.Ops))
 	dir := filepath.Join(t.TempDir(), "image")
 	must(t, d.Cut(all, rng).WriteTo(dir))
@@ -333,10 +318,10 @@ func TestRandomOperations(t *testing.T) {
 			t.Errorf("%s: written %t, %d bytes, want %d", name, ok, len(got), len(content))
 		}
 	}
-	d = powercut.NewDisk(j)
+	d = vfstest.NewDisk(j)
 	for at := range j.Ops {
 		d.Advance(at)
-		p := powercut.RandomPolicy(rng)
+		p := vfstest.RandomPolicy(rng)
 		seed := rng.Uint64()
 		one := text(d.Cut(p, rand.New(rand.NewPCG(seed, 0))))
 		if two := text(d.Cut(p, rand.New(rand.NewPCG(seed, 0)))); one != two {

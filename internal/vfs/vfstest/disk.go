@@ -1,4 +1,4 @@
-package powercut
+package vfstest
 
 // A Disk follows a journal from position to position, and at each can say what would be left if the power went.
 type Disk struct {
