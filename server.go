@@ -8,10 +8,10 @@ import (
 	"sync"
 
 	"nself.org/embeddedpg/internal/cluster"
+	"nself.org/embeddedpg/internal/hostdir"
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/listen"
 	"nself.org/embeddedpg/internal/programs"
-	"nself.org/embeddedpg/internal/tempdir"
 )
 
 // Server is a running PostgreSQL server. Its methods are safe for concurrent use.
@@ -22,7 +22,7 @@ type Server struct {
 	listeners *listen.Listeners
 	pm        *cluster.Postmaster
 	child     *childProcess // nil: the server is in this process, by the fields above and temp
-	temp      []*tempdir.Dir
+	temp      []*hostdir.Temp
 
 	watch sync.WaitGroup // the goroutine that follows the server's end
 	once  sync.Once      // of Close

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"nself.org/embeddedpg/internal/cluster"
+	"nself.org/embeddedpg/internal/hostdir"
 	"nself.org/embeddedpg/internal/listen"
 	"nself.org/embeddedpg/internal/programs"
-	"nself.org/embeddedpg/internal/tempdir"
 )
 
 // Start starts a server and returns when it accepts connections. It makes a new cluster where there is
@@ -143,7 +143,7 @@ const tempPrefix = "embeddedpg-"
 // makeTemp makes the temporary directories that the Config leaves to us.
 func (s *Server) makeTemp() error {
 	if s.cfg.DataDir == "" {
-		dir, err := tempdir.Make("", tempPrefix)
+		dir, err := hostdir.MakeTemp("", tempPrefix)
 		if err != nil {
 			return err
 		}
@@ -164,12 +164,12 @@ func (s *Server) makeTemp() error {
 }
 
 // tempSocketDir makes a temporary directory whose name is short enough for a socket in it.
-func tempSocketDir(port int) (*tempdir.Dir, error) {
-	dir, err := tempdir.Make("", tempPrefix)
+func tempSocketDir(port int) (*hostdir.Temp, error) {
+	dir, err := hostdir.MakeTemp("", tempPrefix)
 	if err == nil && listen.CheckSocketDir(dir.Path(), port) != nil {
 		err = dir.Remove() // TMPDIR is too long a name for a socket
 		if err == nil {
-			dir, err = tempdir.Make("/tmp", tempPrefix)
+			dir, err = hostdir.MakeTemp("/tmp", tempPrefix)
 		}
 	}
 	return dir, err

@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"strings"
 
-	"nself.org/embeddedpg/internal/tempdir"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // Servers of the minor releases of November 2026 (seen: 15.20) keep a number of their own, pg_attver, among the
@@ -21,7 +21,7 @@ func isColumnVersion(err error) bool {
 
 // fillWithoutColumnVersions is fill of an archive: definitions by psql, then the data and the rest.
 func (o RestoreOptions) fillWithoutColumnVersions(ctx context.Context, t Target, next string) error {
-	tmp, err := tempdir.Make("", "embeddedpg-restore-")
+	tmp, err := hostdir.MakeTemp("", "embeddedpg-restore-")
 	if err != nil {
 		return err
 	}

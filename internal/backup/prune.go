@@ -8,10 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"nself.org/embeddedpg/internal/cluster"
 	"nself.org/embeddedpg/internal/fault"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // PruneOptions say which backups stay.
@@ -98,7 +96,7 @@ func remove(dir string, b Backup) error {
 	if err := os.RemoveAll(tmp); err != nil {
 		return err
 	}
-	return cluster.SyncPath(dir)
+	return hostdir.SyncPath(dir)
 }
 
 // prunePartial removes what was left by makers that live no more: nobody holds its lock. It also removes manifests whose
@@ -121,12 +119,12 @@ func prunePartial(dir string, o PruneOptions) ([]string, error) {
 			if err != nil {
 				return gone, err
 			}
-			err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+			err = hostdir.TryLock(lock)
 			if err == nil && !o.DryRun {
 				err = os.RemoveAll(path)
 			}
 			lock.Close()
-			if errors.Is(err, unix.EWOULDBLOCK) {
+			if errors.Is(err, hostdir.ErrLocked) {
 				continue // it is being made
 			}
 			if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"nself.org/embeddedpg/internal/cluster"
 	"nself.org/embeddedpg/internal/fault"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // A data directory is recovered in a directory beside its place, whose name begins with recoverPrefix and which its maker
@@ -58,7 +59,7 @@ func Recover(ctx context.Context, o RecoverOptions) (Recovered, error) {
 	lock, err := os.Open(tmp)
 	if err == nil {
 		defer lock.Close()
-		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err = hostdir.TryLock(lock)
 	}
 	if err == nil {
 		err = os.WriteFile(filepath.Join(tmp, recoverMarker), nil, 0o600)
@@ -79,7 +80,7 @@ func Recover(ctx context.Context, o RecoverOptions) (Recovered, error) {
 	if err := os.Remove(filepath.Join(tmp, recoverMarker)); err != nil {
 		return Recovered{}, err
 	}
-	if err := cluster.SyncPath(tmp); err != nil {
+	if err := hostdir.SyncPath(tmp); err != nil {
 		return Recovered{}, err
 	}
 	return takePlace(c, data, dir)
@@ -140,7 +141,7 @@ func replay(ctx context.Context, o RecoverOptions, c *cluster.Cluster, data stri
 		return err
 	}
 	o.Progress(Progress{Stage: StageFlush})
-	return cluster.SyncTree(data)
+	return hostdir.SyncTree(data)
 }
 
 // promoted waits until recovery has ended: with hot_standby off, sessions are refused until then.
@@ -182,7 +183,7 @@ func takePlace(c *cluster.Cluster, data, dir string) (Recovered, error) {
 			os.RemoveAll(data)
 			return Recovered{}, &fault.Error{Op: "put the data directory at", Path: c.Dir(), Err: err}
 		}
-		return Recovered{}, cluster.SyncPath(dir)
+		return Recovered{}, hostdir.SyncPath(dir)
 	}
 	if err := exchange(data, c.Dir()); err != nil {
 		os.RemoveAll(data)
@@ -191,14 +192,14 @@ func takePlace(c *cluster.Cluster, data, dir string) (Recovered, error) {
 			Hint: "this file system cannot exchange two directories: restore into a new directory instead",
 		}
 	}
-	if err := cluster.SyncPath(dir); err != nil {
+	if err := hostdir.SyncPath(dir); err != nil {
 		return Recovered{}, err
 	}
 	kept := c.Dir() + time.Now().UTC().Format(formerSuffix)
 	if err := os.Rename(data, kept); err != nil {
 		return Recovered{Kept: data}, err
 	}
-	return Recovered{Kept: kept}, errors.Join(cluster.SyncPath(filepath.Dir(data)), cluster.SyncPath(dir))
+	return Recovered{Kept: kept}, errors.Join(hostdir.SyncPath(filepath.Dir(data)), hostdir.SyncPath(dir))
 }
 
 // clearRecoveries removes what recoveries of the same data directory left that were killed. One that was killed after the
@@ -210,7 +211,7 @@ func clearRecoveries(dir, name string) {
 		if err != nil {
 			continue
 		}
-		if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+		if hostdir.TryLock(lock) == nil {
 			if _, err := os.Lstat(filepath.Join(tmp, recoverMarker)); err != nil {
 				_ = os.Rename(filepath.Join(tmp, "data"), filepath.Join(dir, name)+time.Now().UTC().Format(formerSuffix))
 			}

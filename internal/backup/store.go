@@ -12,10 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"nself.org/embeddedpg/internal/cluster"
 	"nself.org/embeddedpg/internal/fault"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // A backup is two names in the directory of backups: ID.json, and ID with the extension of its format. While it is
@@ -87,7 +85,7 @@ func begin(dir, kind string, b *Backup) (*partial, error) {
 		}
 		p.lock, err = os.OpenFile(filepath.Join(p.tmp, partialLock), os.O_RDWR|os.O_CREATE, 0o600)
 		if err == nil {
-			err = unix.Flock(int(p.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+			err = hostdir.TryLock(p.lock)
 		}
 		if err != nil {
 			p.discard()
@@ -110,7 +108,7 @@ func (p *partial) commit(ctx context.Context) error {
 	if err := p.b.describe(p.data()); err != nil {
 		return err
 	}
-	if err := cluster.SyncTree(p.data()); err != nil {
+	if err := hostdir.SyncTree(p.data()); err != nil {
 		return err
 	}
 	text := filepath.Join(p.tmp, "manifest")
@@ -123,14 +121,14 @@ func (p *partial) commit(ctx context.Context) error {
 	if err := os.Rename(text, p.manifest()); err != nil {
 		return err
 	}
-	if err := cluster.SyncPath(p.dir); err != nil {
+	if err := hostdir.SyncPath(p.dir); err != nil {
 		return err
 	}
 	if err := os.Rename(p.data(), p.b.Path); err != nil {
 		os.Remove(p.manifest())
 		return err
 	}
-	return cluster.SyncPath(p.dir)
+	return hostdir.SyncPath(p.dir)
 }
 
 // discard removes what is left of the work, after commit as well.

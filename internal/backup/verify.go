@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"nself.org/embeddedpg/internal/fault"
-	"nself.org/embeddedpg/internal/tempdir"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // VerifyOptions say what to verify, and with what.
@@ -107,7 +107,7 @@ func verifyBase(ctx context.Context, o VerifyOptions, v *Verified, progress func
 	if err := t.run(ctx, "", nil, "pg_verifybackup", args...); err != nil {
 		return &fault.Error{Op: "verify", Path: o.Backup.Path, Err: err, Hint: "use another backup: nself backup list"}
 	}
-	tmp, err := tempdir.Make("", "embeddedpg-verify-")
+	tmp, err := hostdir.MakeTemp("", "embeddedpg-verify-")
 	if err != nil {
 		return err
 	}

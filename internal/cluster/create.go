@@ -12,7 +12,9 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
 	"nself.org/embeddedpg/internal/fault"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // CreateOptions describe a new cluster. Superuser and Password are required.
@@ -58,7 +60,7 @@ func (c *Cluster) place(op string, volatile bool, fill func(data string) error) 
 	data := filepath.Join(stage, stageData)
 	err = fill(data)
 	if err == nil && !volatile {
-		err = SyncTree(data)
+		err = hostdir.SyncTree(data)
 	}
 	if err != nil {
 		return c.placeError(op, err)
@@ -82,7 +84,7 @@ func (c *Cluster) place(op string, volatile bool, fill func(data string) error) 
 	c.empty = false
 	if !volatile {
 		for _, dir := range []string{stage, filepath.Dir(c.dir)} {
-			if err := SyncPath(dir); err != nil {
+			if err := hostdir.SyncPath(dir); err != nil {
 				return &fault.Error{Op: op, Path: c.dir, Err: err}
 			}
 		}

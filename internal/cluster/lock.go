@@ -7,7 +7,9 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
 	"nself.org/embeddedpg/internal/fault"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // dirLock is the ownership of a data directory: an exclusive flock on the directory itself. It ends
@@ -17,27 +19,21 @@ type dirLock struct {
 }
 
 // lockDir takes the lock of dir, which must exist. If someone else has it, the error names them.
-func lockDir(dir string) (*dirLock, error) { return flockDir(dir, unix.LOCK_EX) }
+func lockDir(dir string) (*dirLock, error) { return flockDir(dir, hostdir.TryLock) }
 
 // shareDir takes the lock of dir together with others that only read there.
-func shareDir(dir string) (*dirLock, error) { return flockDir(dir, unix.LOCK_SH) }
+func shareDir(dir string) (*dirLock, error) { return flockDir(dir, hostdir.TryShare) }
 
-func flockDir(dir string, how int) (*dirLock, error) {
+func flockDir(dir string, take func(*os.File) error) (*dirLock, error) {
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	for {
-		err = unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
-		if err != unix.EINTR {
-			break
-		}
-	}
-	if err == nil {
+	if err = take(f); err == nil {
 		return &dirLock{f}, nil
 	}
 	f.Close()
-	if !errors.Is(err, unix.EWOULDBLOCK) {
+	if !errors.Is(err, hostdir.ErrLocked) {
 		return nil, &fault.Error{
 			Op: "lock the data directory", Path: dir, Err: err,
 			Hint: "the file system must support flock; put the data directory on a local disk",

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
 	"nself.org/embeddedpg/internal/fault"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // socketLock is the file beside a Unix socket that says who has it. It is PostgreSQL's own, by name and
@@ -37,13 +39,9 @@ func lockSocket(socket string) (*socketLock, error) {
 			return nil, bad(err, hint)
 		}
 		l := &socketLock{f, path}
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == unix.EINTR {
-			f.Close()
-			continue
-		}
+		err = hostdir.TryLock(f)
 		owner := l.owner()
-		if err == unix.EWOULDBLOCK || err == nil && owner > 1 && owner != os.Getpid() && isPostgres(owner) {
+		if errors.Is(err, hostdir.ErrLocked) || err == nil && owner > 1 && owner != os.Getpid() && isPostgres(owner) {
 			f.Close()
 			who := "another server"
 			if owner > 0 {

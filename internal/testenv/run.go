@@ -6,7 +6,7 @@ import (
 	"os"
 	"testing"
 
-	"nself.org/embeddedpg/internal/tempdir"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // Run is a TestMain's: it runs the tests and returns the exit code. With -short the temporary files are in memory.
@@ -22,11 +22,11 @@ func Run(tests func() int) int {
 // Where the system has no place for that, they stay where they are. It is for tests to which the disk does not matter: ext4
 // takes milliseconds to create a file where a thousand have just been removed.
 func inMemory(f func() int) int {
-	memory := tempdir.Memory()
+	memory := hostdir.Memory()
 	if memory == "" {
 		return f()
 	}
-	dir, err := tempdir.Make(memory, "test-")
+	dir, err := hostdir.MakeTemp(memory, "test-")
 	if err != nil {
 		return f()
 	}

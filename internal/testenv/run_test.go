@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"nself.org/embeddedpg/internal/tempdir"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 func TestInMemory(t *testing.T) {
@@ -22,7 +22,7 @@ func TestInMemory(t *testing.T) {
 	if code != 7 || os.TempDir() != before {
 		t.Error(code, os.TempDir())
 	}
-	memory := tempdir.Memory()
+	memory := hostdir.Memory()
 	if memory == "" {
 		t.Skip("no file system in memory with enough room")
 	}

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"nself.org/embeddedpg/internal/cachedir"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // cacheFormat is part of every key: change it when the engine's configuration or the file format changes.
@@ -48,7 +48,7 @@ func openCache(dir, module string, key [32]byte) (*cache, error) {
 	}
 	st, err := root.Stat(".")
 	if err == nil {
-		err = cachedir.Trusted(st)
+		err = hostdir.Trusted(st)
 	}
 	if err != nil {
 		root.Close()
@@ -67,7 +67,7 @@ func (c *cache) remove(key [32]byte) { c.dir.Remove(entryFile(c.module, key)) }
 
 func (c *cache) close() { c.dir.Close() }
 
-// open returns the entry, verified. The error is os.ErrNotExist if there is no entry, cachedir.ErrUntrusted if it is not ours,
+// open returns the entry, verified. The error is os.ErrNotExist if there is no entry, hostdir.ErrUntrusted if it is not ours,
 // else what is wrong with it.
 func (c *cache) open() (*os.File, error) {
 	f, err := c.dir.OpenFile(c.file, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
@@ -76,10 +76,10 @@ func (c *cache) open() (*os.File, error) {
 	}
 	st, err := f.Stat()
 	if err == nil && !st.Mode().IsRegular() {
-		err = fmt.Errorf("%w: not a regular file", cachedir.ErrUntrusted)
+		err = fmt.Errorf("%w: not a regular file", hostdir.ErrUntrusted)
 	}
 	if err == nil {
-		err = cachedir.Trusted(st)
+		err = hostdir.Trusted(st)
 	}
 	if err == nil {
 		err = verify(f, st.Size(), c.key)
@@ -88,7 +88,7 @@ func (c *cache) open() (*os.File, error) {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", c.path, err)
 	}
-	cachedir.Used(c.dir, c.file, st)
+	hostdir.Used(c.dir, c.file, st)
 	return f, nil
 }
 
@@ -116,7 +116,7 @@ func (c *cache) store(artefact []byte) error {
 		c.dir.Remove(temporary)
 		return fmt.Errorf("store %s: %w", c.path, err)
 	}
-	cachedir.Prune(c.dir, c.limit)
+	hostdir.Prune(c.dir, c.limit)
 	return nil
 }
 
@@ -131,9 +131,9 @@ func (c *cache) limit(name string) time.Duration {
 	entry := entryName.FindStringSubmatch(name)
 	switch {
 	case temporaryName.MatchString(name):
-		return cachedir.Abandoned
+		return hostdir.Abandoned
 	case entry != nil && entry[1] == c.module && name != c.file:
-		return cachedir.Unused
+		return hostdir.Unused
 	}
 	return 0
 }
@@ -152,8 +152,8 @@ func (c *cache) lock(waiting func()) (unlock func()) {
 		return func() {}
 	}
 	for begin := time.Now(); ; time.Sleep(lockRetry) {
-		err := unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil || !errors.Is(err, unix.EWOULDBLOCK) || time.Since(begin) > lockPatience {
+		err := hostdir.TryLock(d)
+		if err == nil || !errors.Is(err, hostdir.ErrLocked) || time.Since(begin) > lockPatience {
 			return func() { d.Close() }
 		}
 		waiting()

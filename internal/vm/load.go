@@ -16,7 +16,7 @@ import (
 	"time"
 	"unsafe"
 
-	"nself.org/embeddedpg/internal/cachedir"
+	"nself.org/embeddedpg/internal/hostdir"
 	"nself.org/embeddedpg/internal/kernel"
 )
 
@@ -90,7 +90,7 @@ func (e loader) load(name string, wasm []byte, hash, cacheDir string, r *reporte
 	if err == nil {
 		return m, nil
 	}
-	if errors.Is(err, cachedir.ErrUntrusted) {
+	if errors.Is(err, hostdir.ErrUntrusted) {
 		return e.compileOnly(wasm, hash, err, r)
 	}
 	unlock := c.lock(func() { r.again(Waiting) })
@@ -110,7 +110,7 @@ func (e loader) loadQuick(name string, wasm []byte, hash, cacheDir string, r *re
 			if err == nil {
 				return m, nil
 			}
-			if !errors.Is(err, cachedir.ErrUntrusted) {
+			if !errors.Is(err, hostdir.ErrUntrusted) {
 				m, err = loader{e.Engine, quick}.load(name, wasm, hash, cacheDir, r)
 				if err == nil {
 					m.quick = m.warning == nil

@@ -16,9 +16,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"nself.org/embeddedpg/internal/cluster"
+	"nself.org/embeddedpg/internal/hostdir"
 	"nself.org/embeddedpg/internal/listen"
 	"nself.org/embeddedpg/internal/programs"
-	"nself.org/embeddedpg/internal/tempdir"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
@@ -93,7 +93,7 @@ func (n *node) stop() error {
 // means is the doubles' to say, not the disk's.
 func scratch(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp(tempdir.Memory(), "crash-test-")
+	dir, err := os.MkdirTemp(hostdir.Memory(), "crash-test-")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,12 +12,10 @@ import (
 	"regexp"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/cachedir"
+	"nself.org/embeddedpg/internal/hostdir"
 	modules "nself.org/embeddedpg/internal/image"
 	"nself.org/embeddedpg/internal/programs"
-	"nself.org/embeddedpg/internal/tempdir"
 )
 
 // cachedCluster returns a cluster to copy. It is made once per user and version, which takes a second or two, and kept
@@ -25,7 +23,7 @@ import (
 func cachedCluster(ctx context.Context) (*pack, error) {
 	cache := programs.DefaultCacheDir()
 	if cache == "" {
-		temp, err := tempdir.Make("", "cluster.new-")
+		temp, err := hostdir.MakeTemp("", "cluster.new-")
 		if err != nil {
 			return nil, err
 		}
@@ -50,13 +48,13 @@ func cachedCluster(ctx context.Context) (*pack, error) {
 		return nil, err
 	}
 	defer lock.Close()
-	if err := wait(lock); err != nil {
+	if err := hostdir.WaitLock(lock); err != nil {
 		return nil, err
 	}
 	if p, err := openPack(name); !errors.Is(err, fs.ErrNotExist) { // another process made it meanwhile
 		return p, err
 	}
-	temp, err := tempdir.Make(cache, "cluster.new-")
+	temp, err := hostdir.MakeTemp(cache, "cluster.new-")
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +78,7 @@ func note(cache, base string) {
 	}
 	defer dir.Close()
 	if st, err := dir.Stat(base); err == nil {
-		cachedir.Used(dir, base, st)
+		hostdir.Used(dir, base, st)
 	}
 }
 
@@ -93,9 +91,9 @@ func prune(cache, base string) {
 		return
 	}
 	defer dir.Close()
-	cachedir.Prune(dir, func(name string) time.Duration {
+	hostdir.Prune(dir, func(name string) time.Duration {
 		if packName.MatchString(name) && name != base && name != base+".lock" {
-			return cachedir.Unused
+			return hostdir.Unused
 		}
 		return 0
 	})
@@ -113,17 +111,6 @@ func makePack(ctx context.Context, dir, name string) error {
 	}
 	return writePack(name, data, password)
 }
-
-// wait takes the lock of an open file when it is free.
-func wait(f *os.File) error {
-	for {
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != unix.EINTR {
-			return err
-		}
-	}
-}
-
-func release(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }
 
 // hash names a text, for the name of a file.
 func hash(s string) string {

@@ -3,7 +3,7 @@ package testserver
 import (
 	"os"
 
-	"nself.org/embeddedpg/internal/tempdir"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // dirEnv names the directory in which servers have theirs.
@@ -11,7 +11,7 @@ const dirEnv = "EMBEDDEDPG_PGTEST_DIR"
 
 // parent returns the directory in which the servers' directories are made.
 func parent() string {
-	for _, dir := range []string{os.Getenv(dirEnv), tempdir.Memory()} {
+	for _, dir := range []string{os.Getenv(dirEnv), hostdir.Memory()} {
 		if dir != "" {
 			return dir
 		}

@@ -16,8 +16,8 @@ import (
 	"sync"
 
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/hostdir"
 	"nself.org/embeddedpg/internal/listen"
-	"nself.org/embeddedpg/internal/tempdir"
 )
 
 // Server is a server for tests. Its methods are safe for concurrent use.
@@ -25,7 +25,7 @@ type Server struct {
 	cluster *pack
 	pg      *embeddedpg.Server
 	hub     *hub
-	dir     *tempdir.Dir
+	dir     *hostdir.Temp
 	log     *os.File
 	info    Info
 	stop    context.CancelFunc
@@ -77,7 +77,7 @@ func Start(ctx context.Context, settings map[string]string) (s *Server, err erro
 	}
 	password := cluster.password
 	s = &Server{cluster: cluster}
-	if s.dir, err = tempdir.Make(parent(), dirPrefix); err != nil {
+	if s.dir, err = hostdir.MakeTemp(parent(), dirPrefix); err != nil {
 		cluster.close()
 		return nil, err
 	}
@@ -190,7 +190,7 @@ func (s *Server) keep(pkg string) error {
 		return nil
 	}
 	if err == nil && filepath.Dir(old) == parent && strings.HasPrefix(filepath.Base(old), dirPrefix) {
-		tempdir.RemoveKept(old)
+		hostdir.RemoveKept(old)
 	}
 	os.Remove(link)
 	os.Symlink(s.dir.Path(), link) // without it the files stay longer

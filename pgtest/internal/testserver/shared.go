@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"nself.org/embeddedpg/internal/fault"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // command is the program that a shared server is. A test binary cannot be it: it would have to serve before its own
@@ -60,7 +61,7 @@ func Join(ctx context.Context, mode string, settings map[string]string) (net.Con
 		return nil, err
 	}
 	defer lock.Close()
-	if err := wait(lock); err != nil {
+	if err := hostdir.WaitLock(lock); err != nil {
 		return nil, err
 	}
 	control := filepath.Join(dir, controlName)
@@ -187,7 +188,7 @@ func Serve(text string) error {
 	for {
 		u.unused(o.Linger, o.over)
 		// Who joins holds the lock, so nobody does from here on.
-		if err := wait(lock); err != nil {
+		if err := hostdir.WaitLock(lock); err != nil {
 			return err
 		}
 		time.Sleep(10 * time.Millisecond) // a connection just made is accepted
@@ -196,7 +197,7 @@ func Serve(text string) error {
 			os.RemoveAll(o.Dir)
 			return nil
 		}
-		if err := release(lock); err != nil {
+		if err := hostdir.Unlock(lock); err != nil {
 			return err
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"nself.org/embeddedpg/internal/fault"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // The names of the files: CertFile and KeyFile are the server's, AuthorityFile is in both directories.
@@ -188,17 +189,8 @@ func readCert(path string) (*x509.Certificate, error) {
 
 // writePEM writes one block, whole or not at all.
 func writePEM(path, kind string, der []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".new-") // mode 0600
-	if err == nil {
-		err = errors.Join(pem.Encode(f, &pem.Block{Type: kind, Bytes: der}), f.Chmod(mode), f.Sync(), f.Close())
-		if err == nil {
-			err = os.Rename(f.Name(), path)
-		}
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}
-	if err != nil {
+	text := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+	if err := hostdir.Replace(path, text, mode); err != nil {
 		return &fault.Error{Op: "write", Path: path, Err: err, Hint: "the directory must be writable by this user, and its disk not full"}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"nself.org/embeddedpg/internal/fault"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // output is one file to write.
@@ -38,7 +39,7 @@ func (o output) write(root string) (changed bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
 		return false, writing(path, err)
 	}
-	if err := replace(path, o.data, o.mode); err != nil {
+	if err := hostdir.Replace(path, o.data, o.mode); err != nil {
 		return false, writing(path, err)
 	}
 	return true, nil
@@ -46,21 +47,4 @@ func (o output) write(root string) (changed bool, err error) {
 
 func writing(path string, err error) error {
 	return &fault.Error{Op: "write", Path: path, Err: err, Hint: "the directory must be writable by this user, and its disk not full"}
-}
-
-// replace writes a file under another name and gives it its name when it is on the disk.
-func replace(path string, data []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".new-") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
 }

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // Password returns the superuser's password as it was kept by the last start; "" if there is none.
@@ -27,5 +29,5 @@ func (p Paths) keepPassword(wanted string) (string, error) {
 	if wanted == "" {
 		wanted = rand.Text()
 	}
-	return wanted, writeFile(p.PasswordFile(), []byte(wanted+"\n"))
+	return wanted, hostdir.Replace(p.PasswordFile(), []byte(wanted+"\n"), 0o600)
 }

@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"nself.org/embeddedpg/internal/fault"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // State is what a supervisor tells of itself. It is kept in state.json, and answered by the control socket.
@@ -45,29 +44,12 @@ const (
 // ErrRunning is returned where a supervisor has the runtime directory already.
 var ErrRunning = errors.New("it is running already")
 
-// writeFile replaces a file by one of mode 0600, whole or not at all.
-func writeFile(name string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
-}
-
 func (p Paths) writeState(s State) error {
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
 	}
-	return writeFile(p.state(), append(b, '\n'))
+	return hostdir.Replace(p.state(), append(b, '\n'), 0o600)
 }
 
 // readState returns the state last written; false if there is none or it cannot be read.
@@ -83,9 +65,9 @@ func (p Paths) holdLock() (*os.File, error) {
 	if err != nil {
 		return nil, &fault.Error{Op: "lock the runtime directory", Path: p.Runtime, Err: err, Hint: "it must belong to this user"}
 	}
-	if err := flock(f, unix.LOCK_EX); err != nil {
+	if err := hostdir.TryLock(f); err != nil {
 		f.Close()
-		if err == unix.EWOULDBLOCK {
+		if errors.Is(err, hostdir.ErrLocked) {
 			return nil, &fault.Error{Op: "start the database of", Path: p.Runtime, Err: ErrRunning, Hint: "see nself status"}
 		}
 		return nil, fmt.Errorf("lock %s: %w", p.lock(), err)
@@ -103,20 +85,9 @@ func (p Paths) locked() (bool, error) {
 		return false, err
 	}
 	defer f.Close()
-	switch err := flock(f, unix.LOCK_SH); err {
-	case nil:
-		return false, nil
-	case unix.EWOULDBLOCK:
+	err = hostdir.TryShare(f)
+	if errors.Is(err, hostdir.ErrLocked) {
 		return true, nil
-	default:
-		return false, err
 	}
-}
-
-func flock(f *os.File, how int) error {
-	for {
-		if err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB); err != unix.EINTR {
-			return err
-		}
-	}
+	return false, err
 }

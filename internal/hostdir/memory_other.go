@@ -1,6 +1,6 @@
 //go:build !linux
 
-package tempdir
+package hostdir
 
 // Memory returns "": the system has no directory in memory that everyone may write.
 func Memory() string { return "" }

@@ -1,4 +1,4 @@
-package tempdir
+package hostdir
 
 import "golang.org/x/sys/unix"
 

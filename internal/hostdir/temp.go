@@ -1,9 +1,6 @@
-// Package tempdir makes temporary directories that do not outlive their program for long: each holds a file that its
-// owner has locked, and who makes the next one removes those whose owner is gone. The lock is a flock, which ends with
-// the process, however that ends.
-//
-// It removes nothing without that file in it, and nothing of another user.
-package tempdir
+//go:build unix
+
+package hostdir
 
 import (
 	"errors"
@@ -22,16 +19,17 @@ const (
 	kept   = "embeddedpg-kept"      // remove it if RemoveKept is asked to
 )
 
-// Dir is a temporary directory. Its methods are not safe for concurrent use.
-type Dir struct {
+// Temp is a temporary directory: it holds a file that its owner has locked, and who makes the next
+// one removes those whose owner is gone. The lock ends with the process, however that ends. Its methods are not safe for concurrent use.
+type Temp struct {
 	path  string
 	lock  *os.File
 	guard *guard // nil without RemoveAtExit
 }
 
-// Make makes a directory in parent, mode 0700, whose name begins with prefix; parent "" is the system's directory for
+// MakeTemp makes a directory in parent, mode 0700, whose name begins with prefix; parent "" is the system's directory for
 // temporary files. First it removes those of the same prefix there whose program has ended.
-func Make(parent, prefix string) (*Dir, error) {
+func MakeTemp(parent, prefix string) (*Temp, error) {
 	if parent == "" {
 		parent = os.TempDir()
 	}
@@ -40,7 +38,7 @@ func Make(parent, prefix string) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{path: path}
+	d := &Temp{path: path}
 	if d.lock, err = mark(path); err != nil {
 		os.RemoveAll(path)
 		return nil, err
@@ -54,7 +52,7 @@ func mark(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = flock(f)
+	err = TryLock(f)
 	if err == nil {
 		err = os.Rename(f.Name(), filepath.Join(path, marker))
 	}
@@ -65,25 +63,16 @@ func mark(path string) (*os.File, error) {
 	return f, nil
 }
 
-// flock takes the lock of an open file if nobody has it.
-func flock(f *os.File) error {
-	for {
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != unix.EINTR {
-			return err
-		}
-	}
-}
-
 // Path returns the directory's name: absolute if parent was.
-func (d *Dir) Path() string { return d.path }
+func (d *Temp) Path() string { return d.path }
 
 // Remove removes the directory and all in it.
-func (d *Dir) Remove() error {
+func (d *Temp) Remove() error {
 	return errors.Join(remove(d.path), d.Release())
 }
 
 // Release gives the directory up without removing it: whoever makes the next one does, unless Keep came before.
-func (d *Dir) Release() error {
+func (d *Temp) Release() error {
 	err := d.lock.Close()
 	if d.guard != nil {
 		d.guard.end()
@@ -92,7 +81,7 @@ func (d *Dir) Release() error {
 }
 
 // Keep makes the directory stay when its program has ended.
-func (d *Dir) Keep() error {
+func (d *Temp) Keep() error {
 	return os.Rename(filepath.Join(d.path, marker), filepath.Join(d.path, kept))
 }
 
@@ -124,7 +113,7 @@ func removeMarked(path, name string) {
 	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() || !owned(st) {
 		return
 	}
-	if flock(f) == nil {
+	if TryLock(f) == nil {
 		remove(path)
 	}
 }

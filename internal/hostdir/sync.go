@@ -1,4 +1,4 @@
-package cluster
+package hostdir
 
 import (
 	"io/fs"

@@ -1,4 +1,6 @@
-package tempdir_test
+//go:build unix
+
+package hostdir_test
 
 import (
 	"bufio"
@@ -8,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"nself.org/embeddedpg/internal/tempdir"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // TestMain is also the program that makes a directory and waits to be killed.
 func TestMain(m *testing.M) {
 	if parent := os.Getenv("TEMPDIR_TEST_PARENT"); parent != "" {
-		d, err := tempdir.Make(parent, "x-")
+		d, err := hostdir.MakeTemp(parent, "x-")
 		if err != nil {
 			panic(err)
 		}
@@ -82,7 +84,7 @@ func TestKilledOwner(t *testing.T) {
 	parent := t.TempDir()
 	owner, theirs := startOwner(t, parent)
 
-	mine, err := tempdir.Make(parent, "x-")
+	mine, err := hostdir.MakeTemp(parent, "x-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,11 +93,11 @@ func TestKilledOwner(t *testing.T) {
 	}
 	owner.Process.Kill()
 	owner.Wait()
-	tempdir.Sweep(parent, "y-")
+	hostdir.Sweep(parent, "y-")
 	if !exists(theirs) {
 		t.Error("a directory of another prefix is gone")
 	}
-	tempdir.Sweep(parent, "x-")
+	hostdir.Sweep(parent, "x-")
 	if exists(theirs) {
 		t.Error("the directory of a killed program is still there")
 	}
@@ -109,15 +111,15 @@ func TestKilledOwner(t *testing.T) {
 
 func TestNotOurs(t *testing.T) {
 	parent := t.TempDir()
-	kept, err := tempdir.Make(parent, "x-")
+	kept, err := hostdir.MakeTemp(parent, "x-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	tempdir.RemoveKept(kept.Path())
+	hostdir.RemoveKept(kept.Path())
 	if err := kept.Keep(); err != nil {
 		t.Fatal(err)
 	}
-	tempdir.RemoveKept(kept.Path())
+	hostdir.RemoveKept(kept.Path())
 	if !exists(kept.Path()) {
 		t.Error("removed while its program lives")
 	}
@@ -142,13 +144,13 @@ func TestNotOurs(t *testing.T) {
 	if err := os.Symlink(stale, filepath.Join(inside, "embeddedpg-temporary")); err != nil {
 		t.Fatal(err)
 	}
-	tempdir.Sweep(parent, "x-")
+	hostdir.Sweep(parent, "x-")
 	for _, path := range []string{kept.Path(), plain, link, inside, stale} {
 		if !exists(path) {
 			t.Error(path, "is gone")
 		}
 	}
-	if tempdir.RemoveKept(kept.Path()); exists(kept.Path()) {
+	if hostdir.RemoveKept(kept.Path()); exists(kept.Path()) {
 		t.Error("a kept directory is not removed")
 	}
 }

@@ -1,9 +1,6 @@
 //go:build unix
 
-// Package cachedir keeps a directory of files that can be made anew: it says whose files may be used, and removes those
-// that nobody has used for long. When a file was last used is its time of modification. What the files are, and their names, is
-// the business of who makes them.
-package cachedir
+package hostdir
 
 import (
 	"errors"

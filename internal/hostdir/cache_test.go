@@ -1,6 +1,6 @@
 //go:build unix
 
-package cachedir_test
+package hostdir_test
 
 import (
 	"os"
@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"nself.org/embeddedpg/internal/cachedir"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 func TestPrune(t *testing.T) {
@@ -57,11 +57,11 @@ func TestPrune(t *testing.T) {
 
 	limit := func(name string) time.Duration {
 		if strings.HasPrefix(name, "old-") {
-			return cachedir.Unused
+			return hostdir.Unused
 		}
 		return 0
 	}
-	cachedir.Prune(root, limit)
+	hostdir.Prune(root, limit)
 	want := []string{"old-dir", "old-link", "old-new", "old-writable", "other", "target"}
 	if got := names(t, dir); !slices.Equal(got, want) {
 		t.Errorf("left: %v, want %v", got, want)
@@ -75,7 +75,7 @@ func TestPrune(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cachedir.Used(root, "old-new", st)
+	hostdir.Used(root, "old-new", st)
 	st, err = root.Stat("old-new")
 	if err != nil || time.Since(st.ModTime()) > time.Minute {
 		t.Errorf("used, and modified %s: %v", st.ModTime(), err)
@@ -88,7 +88,7 @@ func TestPrune(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cachedir.Used(root, "old-new", st)
+	hostdir.Used(root, "old-new", st)
 	if st, err = root.Stat("old-new"); err != nil || !st.ModTime().Equal(hourAgo) {
 		t.Errorf("used twice in a day: %s, %v", st.ModTime(), err)
 	}

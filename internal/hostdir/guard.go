@@ -1,4 +1,6 @@
-package tempdir
+//go:build unix
+
+package hostdir
 
 import (
 	"io"
@@ -19,7 +21,7 @@ const guardScript = `trap '' HUP INT TERM; read -r _; if [ -e "$2" ]; then rm -r
 
 // RemoveAtExit makes the directory go as soon as the program has ended, in whatever way, unless Keep came before: for
 // programs that cannot say when they end, as a test binary. Without a shell it goes when the next one is made.
-func (d *Dir) RemoveAtExit() {
+func (d *Temp) RemoveAtExit() {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return
