@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	osexec "os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -201,8 +200,8 @@ func TestReadOnlyDisk(t *testing.T) {
 	dir := newCluster(t)
 	at := filepath.Join(t.TempDir(), "ro")
 	os.Mkdir(at, 0o700)
-	mount(t, at, "--bind", dir)
-	mount(t, at, "-o", "remount,bind,ro")
+	testenv.Mount(t, at, "--bind", dir)
+	testenv.Mount(t, at, "-o", "remount,bind,ro")
 	refused(t, embeddedpg.Config{DataDir: at}, "read-only", "must write")
 }
 
@@ -212,7 +211,7 @@ func TestFullDisk(t *testing.T) {
 		t.Skip("-short: a full disk takes 300 MB of writing")
 	}
 	at := t.TempDir()
-	mount(t, at, "-t", "tmpfs", "-o", "size=160m", "tmpfs")
+	testenv.Mount(t, at, "-t", "tmpfs", "-o", "size=160m", "tmpfs")
 	s := start(t, embeddedpg.Config{DataDir: filepath.Join(at, "data")})
 	c := connect(t, s)
 	exec(t, c, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS i")
@@ -238,15 +237,6 @@ func TestFullDisk(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-}
-
-// mount mounts something for the test's time.
-func mount(t *testing.T, at string, args ...string) {
-	t.Helper()
-	if out, err := osexec.Command("mount", append(args, at)...).CombinedOutput(); err != nil {
-		t.Skipf("mounting needs privileges: %v: %s", err, out)
-	}
-	t.Cleanup(func() { osexec.Command("umount", "-l", at).Run() })
 }
 
 func TestSecondOpener(t *testing.T) {

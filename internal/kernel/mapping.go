@@ -58,8 +58,11 @@ func (p *Process) free(addr, size uint32) bool {
 // mapShared maps size bytes of the host file fd, from off, at addr (0: a place is chosen) of p's memory.
 // It returns the guest address.
 func (p *Process) mapShared(addr, size uint32, fd int, off int64, seg *segment) (uint32, int32) {
-	if size == 0 || size > arenaHigh-arenaLow {
+	if size == 0 {
 		return 0, EINVAL
+	}
+	if size > arenaHigh-arenaLow {
+		return 0, ENOMEM
 	}
 	size = pageRound(size)
 	if addr == 0 {

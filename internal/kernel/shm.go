@@ -80,8 +80,11 @@ func (p *Process) shmget(a *[6]int32) int32 {
 	if slot < 0 {
 		return -ENOSPC
 	}
-	if size == 0 || size > arenaHigh-arenaLow {
+	if size == 0 {
 		return -EINVAL
+	}
+	if size > arenaHigh-arenaLow {
+		return -ENOMEM
 	}
 	fd, err := newShared("sysv", int64(size))
 	if err != nil {

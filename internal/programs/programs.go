@@ -117,7 +117,7 @@ func load(ctx context.Context, o Options) (s *Set, err error) {
 				return err
 			}
 			if m.Warning() != nil {
-				log.Warn("compiled code is not kept: each start compiles again", "error", m.Warning())
+				log.Warn("cache of compiled code", "program", name, "error", m.Warning())
 			}
 			loaded(m)
 			return nil
@@ -164,7 +164,7 @@ func (s *Set) recompile(code []byte, hash, cacheDir string, log *slog.Logger) er
 	}
 	o := vm.LoadOptions{CacheDir: cacheDir}
 	m, err := compiler.Load(postgres, code, hash, o)
-	if err == nil {
+	if err == nil && errors.Is(m.Warning(), vm.ErrNotKept) {
 		err = m.Warning()
 	}
 	compiler.Close()

@@ -7,6 +7,9 @@ import (
 	"testing"
 )
 
+// Nobody is the user that AsNobody acts as where the tests run as root.
+const Nobody = 65534
+
 // AsNobody runs f without root's right to read and write everything. If the tests run as root, f runs on a
 // thread of its own that has given it up; the thread ends with f.
 func AsNobody(t *testing.T, f func()) {
@@ -20,8 +23,8 @@ func AsNobody(t *testing.T, f func()) {
 	go func() {
 		defer close(done)      // f may call t.Fatal
 		runtime.LockOSThread() // never unlocked: the thread is not used again
-		const keep, nobody = ^uintptr(0), 65534
-		_, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, keep, nobody, keep)
+		const keep = ^uintptr(0)
+		_, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, keep, Nobody, keep)
 		if e != 0 {
 			done <- e
 			return

@@ -7,6 +7,9 @@ import (
 	"testing"
 )
 
+// Nobody is the user that AsNobody acts as where the tests run as root.
+const Nobody = 65534
+
 // AsNobody runs f without root's right to read and write everything.
 func AsNobody(t *testing.T, f func()) {
 	t.Helper()

@@ -9,9 +9,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
+	"nself.org/embeddedpg/internal/testenv"
 	"nself.org/embeddedpg/internal/vm"
 )
 
@@ -25,7 +27,7 @@ type cached struct {
 func newCached(t *testing.T) *cached {
 	c := &cached{engine: newEngine(t), dir: filepath.Join(t.TempDir(), "cache", "modules")}
 	c.wasm = assemble(t, "(module "+imports+`(memory (export "memory") 1) (data (i32.const 0) "some data")
-	  (func (export "_start") (drop (call $sys (i32.const 42) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))))`)
+	  (func (export "other")) (func (export "_start") (drop (call $sys (i32.const 42) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))))`)
 	return c
 }
 
@@ -240,16 +242,60 @@ func TestCacheTrust(t *testing.T) {
 		}
 		refuse(t, c, "not a directory")
 	})
-	t.Run("read-only", func(t *testing.T) {
-		if os.Geteuid() == 0 {
-			t.Skip("root may write everywhere")
-		}
+}
+
+// TestCacheNotKept: code that cannot be stored is used all the same, with a warning.
+func TestCacheNotKept(t *testing.T) {
+	t.Run("directory of mode 0500", func(t *testing.T) {
 		c := newCached(t)
 		if err := os.MkdirAll(c.dir, 0o500); err != nil {
 			t.Fatal(err)
 		}
-		refuse(t, c, "permission denied")
+		if os.Geteuid() == 0 {
+			chownAll(t, filepath.Dir(filepath.Dir(c.dir)), testenv.Nobody)
+		}
+		testenv.AsNobody(t, func() { c.notKept(t, os.ErrPermission) })
 	})
+	for name, options := range map[string]string{"full": "size=4k", "read-only": "ro"} {
+		t.Run(name, func(t *testing.T) {
+			c := newCached(t)
+			c.dir = t.TempDir()
+			testenv.Mount(t, c.dir, "-t", "tmpfs", "-o", "mode=0700,"+options, "tmpfs")
+			c.notKept(t, map[string]error{"full": syscall.ENOSPC, "read-only": syscall.EROFS}[name])
+		})
+	}
+}
+
+// notKept loads the module and wants it compiled and the warning.
+func (c *cached) notKept(t *testing.T, reason error) {
+	t.Helper()
+	compiled, warning := c.load(t)
+	if !compiled || !errors.Is(warning, vm.ErrNotKept) || !errors.Is(warning, reason) {
+		t.Errorf("compiled: %v, warning: %v", compiled, warning)
+	}
+}
+
+func chownAll(t *testing.T, dir string, uid int) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		return errors.Join(err, os.Chown(path, uid, -1))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestCacheNoexec: an entry that cannot be mapped is copied, and not compiled again.
+func TestCacheNoexec(t *testing.T) {
+	c := newCached(t)
+	c.dir = t.TempDir()
+	testenv.Mount(t, c.dir, "-t", "tmpfs", "-o", "mode=0700,noexec", "tmpfs")
+	for _, compile := range []bool{true, false} {
+		compiled, warning := c.load(t)
+		if compiled != compile || warning == nil || errors.Is(warning, vm.ErrNotKept) {
+			t.Errorf("compiled: %v, warning: %v", compiled, warning)
+		}
+	}
 }
 
 func TestCacheConcurrent(t *testing.T) {

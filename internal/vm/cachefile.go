@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -73,6 +74,17 @@ func verify(file io.ReaderAt, size int64, key [32]byte) error {
 		return errors.New("damaged content")
 	}
 	return nil
+}
+
+// readArtefact returns the artefact in a cache file that has been verified.
+func readArtefact(f *os.File) ([]byte, error) {
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, st.Size()-trailerSize)
+	_, err = f.ReadAt(b, 0)
+	return b, err
 }
 
 // checksum is that of an artefact. Each processor takes chunks: every start waits for this.

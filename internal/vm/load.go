@@ -26,7 +26,7 @@ var engineKey = fmt.Sprintf("wasmtime %s, guard %d", C.WASMTIME_VERSION, guardSi
 // Load returns the module with the given bytes, of which sha256hex is the hash. Its compiled form is taken from the
 // cache directory if an intact one is there that only we can have written; else the module is compiled, which takes
 // seconds, and stored there. A damaged entry is replaced. A directory or file that others could have written is left
-// alone and not used; then, as when the disk is full or read-only, Module.Warning says so.
+// alone and not used; then, as when the disk is full or read-only, the module is in memory and Module.Warning says so.
 func (e *Engine) Load(name string, wasm []byte, sha256hex string, o LoadOptions) (*Module, error) {
 	if err := e.use(); err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (e loader) load(name string, wasm []byte, hash, cacheDir string, r *reporte
 	}
 	c, err := openCache(cacheDir, name, e.key(hash))
 	if err != nil {
-		return e.compileOnly(wasm, hash, err, r)
+		return e.compileOnly(wasm, hash, notKept(err), r)
 	}
 	defer c.close()
 	m, err := e.fromCache(c)
@@ -91,7 +91,7 @@ func (e loader) load(name string, wasm []byte, hash, cacheDir string, r *reporte
 		return m, nil
 	}
 	if errors.Is(err, hostdir.ErrUntrusted) {
-		return e.compileOnly(wasm, hash, err, r)
+		return e.compileOnly(wasm, hash, notKept(err), r)
 	}
 	unlock := c.lock(func() { r.again(Waiting) })
 	defer unlock()
@@ -113,7 +113,7 @@ func (e loader) loadQuick(name string, wasm []byte, hash, cacheDir string, r *re
 			if !errors.Is(err, hostdir.ErrUntrusted) {
 				m, err = loader{e.Engine, quick}.load(name, wasm, hash, cacheDir, r)
 				if err == nil {
-					m.quick = m.warning == nil
+					m.quick = !errors.Is(m.warning, ErrNotKept)
 				}
 				return m, err
 			}
@@ -124,7 +124,12 @@ func (e loader) loadQuick(name string, wasm []byte, hash, cacheDir string, r *re
 
 func (e loader) key(hash string) [32]byte { return cacheKey(hash, engineKey+", "+string(e.kind)) }
 
-// fromCache maps the entry, if it is intact.
+// ErrNotKept is in a Module's warning if the next start compiles again.
+var ErrNotKept = errors.New("compiled code is not kept, so that each start compiles again")
+
+func notKept(reason error) error { return fmt.Errorf("%w: %w", ErrNotKept, reason) }
+
+// fromCache maps the entry, if it is intact. Where code of that file system cannot be mapped (noexec), the entry is copied.
 func (e loader) fromCache(c *cache) (*Module, error) {
 	f, err := c.open()
 	if err != nil {
@@ -135,7 +140,18 @@ func (e loader) fromCache(c *cache) (*Module, error) {
 	if errors.Is(err, os.ErrNotExist) { // no /proc in this container
 		m, err = e.mapFile(c.path)
 	}
-	return m, err
+	if err == nil {
+		return m, nil
+	}
+	copied, readErr := readArtefact(f)
+	if readErr != nil {
+		return nil, err
+	}
+	m, copyErr := e.fromMemory(copied, fmt.Errorf("compiled code is copied into memory, not mapped from %s: %w", c.path, err))
+	if copyErr != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 func (e loader) mapFile(path string) (*Module, error) {
@@ -152,29 +168,20 @@ func (e loader) mapFile(path string) (*Module, error) {
 }
 
 // compileAndStore makes the entry and then maps it: the file's pages are shared and can be dropped, those of a
-// module made in memory cannot.
+// module in memory cannot. What cannot be stored is used all the same.
 func (e loader) compileAndStore(c *cache, wasm []byte, hash string, r *reporter) (*Module, error) {
-	wasm, err := e.prepare(wasm, hash)
+	a, err := e.compile(wasm, hash, r)
 	if err != nil {
 		return nil, err
 	}
-	var artefact C.wasm_byte_vec_t
-	r.during(Compiling, func() {
-		err = textError(C.vm_compile(e.c, e.kind == quick, (*C.uint8_t)(&wasm[0]), C.size_t(len(wasm)), &artefact))
-	})
+	defer a.free()
+	r.during(Storing, func() { err = c.store(a.bytes()) })
 	if err != nil {
-		return nil, err
+		return e.fromMemory(a.bytes(), notKept(err))
 	}
-	r.during(Storing, func() {
-		err = c.store(unsafe.Slice((*byte)(unsafe.Pointer(artefact.data)), artefact.size))
-	})
-	C.wasm_byte_vec_delete(&artefact)
-	var m *Module
-	if err == nil {
-		m, err = e.fromCache(c)
-	}
+	m, err := e.fromCache(c)
 	if err != nil {
-		return e.compileOnly(wasm, hash, err, r)
+		return e.fromMemory(a.bytes(), notKept(err))
 	}
 	if e.kind == program {
 		c.remove(loader{e.Engine, quick}.key(hash)) // whoever runs it has it mapped
@@ -184,15 +191,49 @@ func (e loader) compileAndStore(c *cache, wasm []byte, hash string, r *reporter)
 
 // compileOnly makes the module in memory. warning says why it is not kept.
 func (e loader) compileOnly(wasm []byte, hash string, warning error, r *reporter) (*Module, error) {
+	a, err := e.compile(wasm, hash, r)
+	if err != nil {
+		return nil, err
+	}
+	defer a.free()
+	return e.fromMemory(a.bytes(), warning)
+}
+
+// artefact is a compiled module in memory that C has allocated.
+type artefact struct{ vec C.wasm_byte_vec_t }
+
+func (a *artefact) bytes() []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(a.vec.data)), a.vec.size)
+}
+func (a *artefact) free() { C.wasm_byte_vec_delete(&a.vec) }
+
+// compile checks the module's hash and compiles it. The caller frees the result.
+func (e loader) compile(wasm []byte, hash string, r *reporter) (*artefact, error) {
 	wasm, err := e.prepare(wasm, hash)
 	if err != nil {
 		return nil, err
 	}
-	m := &Module{warning: warning}
+	a := new(artefact)
 	r.during(Compiling, func() {
-		err = textError(C.vm_module_compile(e.c, (*C.uint8_t)(&wasm[0]), C.size_t(len(wasm)), e.side(), &m.c))
+		err = textError(C.vm_compile(e.c, e.kind == quick, (*C.uint8_t)(&wasm[0]), C.size_t(len(wasm)), &a.vec))
 	})
-	return m, err
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// fromMemory makes a module of a copy of the artefact.
+func (e loader) fromMemory(artefact []byte, warning error) (*Module, error) {
+	if len(artefact) == 0 {
+		return nil, errors.New("the compiled code is empty")
+	}
+	m := &Module{warning: warning}
+	err := textError(C.vm_module_copy(e.c, (*C.uint8_t)(&artefact[0]), C.size_t(len(artefact)), e.side(), &m.c))
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // prepare checks the module's hash and returns what the compiler is to see of it.

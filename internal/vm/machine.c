@@ -212,10 +212,10 @@ char *vm_module_new(struct vm_engine *e, const char *path, bool side, struct vm_
 	return error != NULL ? vm_error_text(error) : finish(e, module, side, out);
 }
 
-char *vm_module_compile(struct vm_engine *e, const uint8_t *wasm, size_t len, bool side, struct vm_module **out)
+char *vm_module_copy(struct vm_engine *e, const uint8_t *artefact, size_t len, bool side, struct vm_module **out)
 {
 	wasmtime_module_t *module;
-	wasmtime_error_t *error = wasmtime_module_new(e->engine, wasm, len, &module);
+	wasmtime_error_t *error = wasmtime_module_deserialize(e->engine, artefact, len, &module);
 	return error != NULL ? vm_error_text(error) : finish(e, module, side, out);
 }
 

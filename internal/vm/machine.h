@@ -35,12 +35,12 @@ void vm_engine_free(struct vm_engine *);
  * vm_compile compiles wasm; the artefact goes to *artefact, to be freed with wasm_byte_vec_delete. quick: in less time, to slower
  * code, which the same engine runs.
  * vm_module_new makes a module of a file that holds an artefact (and perhaps more behind it).
- * vm_module_compile makes a module without a file.
+ * vm_module_copy makes a module of an artefact in memory, which it copies.
  * A side module is not started, but put into an instance.
  */
 char *vm_compile(const struct vm_engine *, bool quick, const uint8_t *wasm, size_t len, wasm_byte_vec_t *artefact);
 char *vm_module_new(struct vm_engine *, const char *path, bool side, struct vm_module **);
-char *vm_module_compile(struct vm_engine *, const uint8_t *wasm, size_t len, bool side, struct vm_module **);
+char *vm_module_copy(struct vm_engine *, const uint8_t *artefact, size_t len, bool side, struct vm_module **);
 void vm_module_free(struct vm_module *);
 
 /* vm_module_image returns the range of memory that holds the module's artefact, an ELF image. */

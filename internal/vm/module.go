@@ -39,8 +39,8 @@ var _ kernel.Module = (*Module)(nil)
 // Name returns the name that the module was loaded with.
 func (m *Module) Name() string { return m.name }
 
-// Warning returns why the compiled module is not kept on disk, so that the next start will compile again; nil if
-// it is kept, or was not meant to be.
+// Warning returns why the cache of compiled code did not serve as it should: the module is not kept on disk (ErrNotKept), or was
+// copied into memory; nil if it is kept and mapped, or was not meant to be.
 func (m *Module) Warning() error { return m.warning }
 
 // Quick reports whether the code is of the kind that LoadOptions.Quick is about. Loading the module again without Quick

@@ -96,7 +96,7 @@ func (s *side) load(name string, code []byte, hash string) (err error) {
 		return err
 	}
 	if w := s.module.warning; w != nil && s.program.cacheDir != "" {
-		e.cfg.Log.Warn("compiled code is not kept: each start compiles again", "module", name, "error", w)
+		e.cfg.Log.Warn("cache of compiled code", "program", name, "error", w)
 	}
 	s.module.name, s.module.engine = name, e
 	e.adopt(s.module)

@@ -196,6 +196,7 @@ bool wasmtime_instance_export_get(wasmtime_context_t *, const wasmtime_instance_
 wasmtime_error_t *wasmtime_module_new(wasm_engine_t *, const uint8_t *wasm, size_t wasm_len,
 	wasmtime_module_t **);
 wasmtime_error_t *wasmtime_module_serialize(wasmtime_module_t *, wasm_byte_vec_t *);
+wasmtime_error_t *wasmtime_module_deserialize(wasm_engine_t *, const uint8_t *bytes, size_t len, wasmtime_module_t **);
 wasmtime_error_t *wasmtime_module_deserialize_file(wasm_engine_t *, const char *path, wasmtime_module_t **);
 void wasmtime_module_image_range(const wasmtime_module_t *, void **start, void **end);
 void wasmtime_module_delete(wasmtime_module_t *);
