@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/pgclient"
 )
 
 func newDBDump(p *project) *cobra.Command {
@@ -84,7 +85,7 @@ func (d database) dump(ctx context.Context, file, format string, args ...string)
 	}
 	args = append([]string{"--format=" + letter, "--no-password"}, args...)
 	if file == "-" {
-		return d.tool(ctx, "pg_dump", args...)
+		return d.dumper(ctx, args...)
 	}
 	bad := func(err error) error {
 		return &embeddedpg.Error{Op: "write the dump", Path: file, Err: plainPath(err), Hint: "the directory must be there and writable, and its disk not full"}
@@ -97,7 +98,7 @@ func (d database) dump(ctx context.Context, file, format string, args ...string)
 	if err := f.Close(); err != nil {
 		return bad(err)
 	}
-	if err := d.tool(ctx, "pg_dump", append(args, "--file="+f.Name())...); err != nil {
+	if err := d.dumper(ctx, append(args, "--file="+f.Name())...); err != nil {
 		return err
 	}
 	if err := syncFile(f.Name()); err != nil {
@@ -107,6 +108,17 @@ func (d database) dump(ctx context.Context, file, format string, args ...string)
 		return bad(err)
 	}
 	return nil
+}
+
+// dumper runs pg_dump on the database. Its exit code, if not 0, is the error.
+func (d database) dumper(ctx context.Context, args ...string) error {
+	code, err := pgclient.Run(ctx, pgclient.Command{
+		Name: "pg_dump", Args: args, Env: d.environment(), Library: true, Stdout: os.Stdout, Stderr: os.Stderr, Compile: compiling(os.Stderr),
+	})
+	if err == nil && code != 0 {
+		err = exitCode(code)
+	}
+	return err
 }
 
 // syncFile has a file on the disk before it is given its name.

@@ -7,17 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"nself.org/embeddedpg"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(untilSignal(context.Background()), os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // run is the command line without the process around it. It returns the exit code.
@@ -33,6 +29,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var code exitCode
 	if errors.As(err, &code) {
 		return int(code)
+	}
+	if by, ok := interrupted(ctx); ok {
+		printInterrupted(stderr, cmd, err)
+		return by.code()
 	}
 	if text := misread(err); text != "" {
 		fmt.Fprintf(stderr, "nself: %s\n  see %s --help\n", text, cmd.CommandPath())

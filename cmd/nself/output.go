@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,8 +38,8 @@ func confirm(cmd *cobra.Command, yes bool, what string) error {
 		return &embeddedpg.Error{Op: verb(cmd), Err: errors.New(what + ", and there is no terminal to ask on"), Hint: "if that is meant, add --yes"}
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s. Go on? [y/N] ", strings.ToUpper(what[:1])+what[1:])
-	answer, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil && answer == "" {
+	answer, err := readLine(cmd.Context(), in)
+	if err != nil {
 		return err
 	}
 	switch strings.ToLower(strings.TrimSpace(answer)) {
@@ -46,6 +47,28 @@ func confirm(cmd *cobra.Command, yes bool, what string) error {
 		return nil
 	}
 	return errors.New("nothing was changed")
+}
+
+// readLine reads a line that a person types. If ctx ends first, what is typed later is lost.
+func readLine(ctx context.Context, in io.Reader) (string, error) {
+	type line struct {
+		text string
+		err  error
+	}
+	typed := make(chan line, 1)
+	go func() {
+		text, err := bufio.NewReader(in).ReadString('\n')
+		if text != "" {
+			err = nil
+		}
+		typed <- line{text, err}
+	}()
+	select {
+	case l := <-typed:
+		return l.text, l.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 }
 
 // verb is what a command does as an error's text begins with it: its words without nself.

@@ -94,7 +94,7 @@ func (p *project) runProgram(ctx context.Context, name string, args []string) er
 		}
 		defer done()
 	}
-	code, err := pgclient.Run(context.WithoutCancel(ctx), pgclient.Command{
+	code, err := pgclient.Run(ctx, pgclient.Command{
 		Name: name, Args: args, Env: env, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Compile: compiling(os.Stderr),
 	})
 	if err != nil {

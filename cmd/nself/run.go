@@ -38,15 +38,17 @@ it cannot be run, 127 if there is no such command, 128 and the signal's number i
 				printError(cmd.ErrOrStderr(), &embeddedpg.Error{Op: "run", Path: args[0], Err: plainExec(err), Hint: "it must be a program in PATH, or the path of one"})
 				return exitCode(127)
 			}
-			// From here on signals are the command's; nself ends after it.
-			ctx := context.WithoutCancel(cmd.Context())
 			progress := newProgress(cmd.ErrOrStderr())
 			progress.brief = true // standard error is the command's
-			db, release, err := p.borrow(ctx, progress)
+			db, release, err := p.borrow(cmd.Context(), progress)
 			if err != nil {
 				return err
 			}
-			code, err := runChild(path, args, db)
+			// From here on signals are the command's; nself ends after it.
+			code, err := 0, cmd.Context().Err()
+			if err == nil {
+				code, err = runChild(path, args, db)
+			}
 			if e := release(); err == nil {
 				err = e
 			}
@@ -98,8 +100,8 @@ func (p *project) borrow(ctx context.Context, progress *progress) (db database, 
 		if err != nil {
 			return db, nil, err
 		}
-		release, err := supervisor.Hold(ctx, paths, state)
-		if errors.Is(err, supervisor.ErrStopping) { // its last holder has just gone: wait, and start anew
+		release, err := supervisor.Hold(context.WithoutCancel(ctx), paths, state) // as long as the command runs
+		if errors.Is(err, supervisor.ErrStopping) {                               // its last holder has just gone: wait, and start anew
 			if err := supervisor.WaitEnd(ctx, paths); err != nil {
 				return db, nil, err
 			}

@@ -23,6 +23,25 @@ type RestoreOptions struct {
 // are made; the others are not touched. A dump that someone else made names none, and takes owner, settings and
 // privileges of the database it replaces.
 func Restore(ctx context.Context, t Target, o RestoreOptions) (Restored, error) {
+	done, err := restore(ctx, t, o)
+	var failed *loadError
+	if errors.As(err, &failed) {
+		hint := "the database is as it was"
+		if text := err.Error(); strings.Contains(text, `role "`) && strings.Contains(text, "does not exist") {
+			hint += "; roles that are not here: make them, or leave them out: nself db restore FILE -- --no-owner --no-privileges"
+		}
+		err = &fault.Error{Op: "restore", Path: o.Backup.ID, Err: err, Hint: hint}
+	}
+	return done, err
+}
+
+// loadError is why a backup did not become a database, after it had been found whole.
+type loadError struct{ error }
+
+func (e *loadError) Unwrap() error { return e.error }
+
+// restore is Restore for any server, a scratch one too.
+func restore(ctx context.Context, t Target, o RestoreOptions) (Restored, error) {
 	b := o.Backup
 	if b.Format.Physical() {
 		return Restored{}, &fault.Error{Op: "restore", Path: b.ID, Err: errors.New("it is a base backup: it holds a whole cluster, not a database"), Hint: "restore it into a data directory"}
@@ -44,13 +63,9 @@ func Restore(ctx context.Context, t Target, o RestoreOptions) (Restored, error) 
 		done, err = replace(o.fillWithoutColumnVersions)
 	}
 	if err != nil {
-		hint := "the database is as it was"
-		if text := err.Error(); strings.Contains(text, `role "`) && strings.Contains(text, "does not exist") {
-			hint += "; roles that are not here: make them, or leave them out: nself db restore FILE -- --no-owner --no-privileges"
-		}
-		return done, &fault.Error{Op: "restore", Path: b.ID, Err: err, Hint: hint}
+		err = &loadError{err}
 	}
-	return done, nil
+	return done, err
 }
 
 // load fills the new database.

@@ -55,8 +55,11 @@ func Verify(ctx context.Context, o VerifyOptions) (Verified, error) {
 const scratchDatabase = "restored"
 
 func verifyDump(ctx context.Context, t Target, o VerifyOptions, v *Verified, progress func(Progress)) error {
-	if _, err := Restore(ctx, t, RestoreOptions{Backup: o.Backup, Database: scratchDatabase, Progress: progress}); err != nil {
-		return err
+	if _, err := restore(ctx, t, RestoreOptions{Backup: o.Backup, Database: scratchDatabase, Progress: progress}); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		return &fault.Error{Op: "restore a copy of", Path: o.Backup.ID, Err: err, Hint: "do not rely on this backup; make a new one"}
 	}
 	tables, err := readTables(ctx, t, scratchDatabase, progress)
 	if err != nil {

@@ -38,8 +38,14 @@ type Command struct {
 var forwarded = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP}
 
 // Run runs the program to its end and returns its exit code: 128 and the signal's number if one killed
-// it, as a shell has it. If ctx ends the program is killed.
+// it, as a shell has it. If ctx ends while the programs are compiled, Run returns its error. Later a Library's program is
+// killed; one that a person runs gets the signals, and decides for itself what they mean.
 func Run(ctx context.Context, c Command) (int, error) {
+	signals := make(chan os.Signal, 8)
+	if !c.Library {
+		signal.Notify(signals, forwarded...)
+		defer signal.Stop(signals)
+	}
 	alone := c.Name == "initdb" // a module of its own, which runs the server
 	e, err := programs.Load(ctx, programs.Options{CacheDir: c.CacheDir, Server: alone, Initdb: alone, Tools: !alone, Compile: c.Compile})
 	if err != nil {
@@ -62,10 +68,11 @@ func Run(ctx context.Context, c Command) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	signals := make(chan os.Signal, 8)
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
 	if !c.Library {
-		signal.Notify(signals, forwarded...)
-		defer signal.Stop(signals)
+		ctx = context.WithoutCancel(ctx)
 	}
 	p, err := k.Run(kernel.Command{
 		Argv: append([]string{prefix + "/bin/" + c.Name}, c.Args...), Env: c.environment(), Dir: dir,

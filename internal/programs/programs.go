@@ -63,16 +63,49 @@ const (
 const binDir = "/pgsql/bin"
 
 // Load makes the programs ready: in milliseconds if their compiled form is in the cache, else in
-// seconds. Compiling cannot be interrupted; a ctx that has ended is noticed after it.
+// seconds. Compiling cannot be interrupted: if ctx ends, Load returns its error at once, and a goroutine stays until the
+// compiler is done with the module in hand, which it still puts into the cache.
 func Load(ctx context.Context, o Options) (*Set, error) {
 	if o.CacheDir == "" {
 		o.CacheDir = DefaultCacheDir()
 	}
-	set, err := load(ctx, o)
-	if err != nil {
-		return nil, fmt.Errorf("load the programs: %w", err)
+	o.Compile = quietAfter(ctx, o.Compile)
+	type result struct {
+		set *Set
+		err error
 	}
-	return set, nil
+	loaded := make(chan result, 1)
+	go func() {
+		set, err := load(ctx, o)
+		loaded <- result{set, err}
+	}()
+	select {
+	case r := <-loaded:
+		if r.err != nil {
+			return nil, fmt.Errorf("load the programs: %w", r.err)
+		}
+		return r.set, nil
+	case <-ctx.Done():
+		go func() {
+			if r := <-loaded; r.err == nil {
+				r.set.Close()
+			}
+		}()
+		o.Compile(0) // waits for a call that is under way
+		return nil, fmt.Errorf("load the programs: %w", ctx.Err())
+	}
+}
+
+// quietAfter makes f a function that is never called twice at once, nor after ctx has ended.
+func quietAfter(ctx context.Context, f func(time.Duration)) func(time.Duration) {
+	var mu sync.Mutex
+	return func(elapsed time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		if f != nil && ctx.Err() == nil {
+			f(elapsed)
+		}
+	}
 }
 
 func load(ctx context.Context, o Options) (s *Set, err error) {
@@ -97,11 +130,8 @@ func load(ctx context.Context, o Options) (s *Set, err error) {
 		return s, err
 	}
 	begin := time.Now()
-	var reporting sync.Mutex
 	progress := func(p vm.Progress) {
-		if o.Compile != nil && p.Phase != vm.Loaded {
-			reporting.Lock()
-			defer reporting.Unlock()
+		if p.Phase != vm.Loaded {
 			o.Compile(time.Since(begin))
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"gopkg.in/natefinch/lumberjack.v2"
 )
@@ -22,7 +23,8 @@ import (
 const eventFD = 3
 
 // Spawn starts a supervisor that outlives this program, and returns when its database is ready. command
-// is this program's own command line that calls Serve. If ctx ends before, the supervisor is ended.
+// is this program's own command line that calls Serve. If ctx ends before, the supervisor is told to end; if ctx was
+// canceled, Spawn does not wait longer than endPatience for that, and the supervisor ends by itself.
 func Spawn(ctx context.Context, o Options, command []string, progress func(Event)) (State, error) {
 	p, err := NewPaths(o.Runtime, true)
 	if err != nil {
@@ -55,18 +57,36 @@ func Spawn(ctx context.Context, o Options, command []string, progress func(Event
 	if err != nil {
 		return State{}, fmt.Errorf("start the background process: %w", err)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
+	left := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if errors.Is(ctx.Err(), context.Canceled) {
+			time.AfterFunc(endPatience, func() {
+				close(left)
+				r.Close() // ends readEvents
+			})
+		}
+	})
 	defer stop()
 	s, err := readEvents(r, progress)
 	if err == nil {
 		return s, cmd.Process.Release()
 	}
-	_ = cmd.Wait() // what it ended with is in err or the log
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return s, err
+	select {
+	case <-left:
+		return s, errors.Join(err, cmd.Process.Release())
+	default:
+		_ = cmd.Wait() // what it ended with is in err or the log
+		return s, err
+	}
 }
+
+// endPatience is how long a person who has interrupted a start waits for the supervisor to end. It is over sooner in every
+// phase but recovery, and recovery may take minutes.
+const endPatience = time.Second
 
 // withoutSecrets is the environment for a process that stays.
 func withoutSecrets(env []string) []string {
