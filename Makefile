@@ -44,7 +44,7 @@ try:
 test: lint
 	wasm/check.sh
 	go test -race -timeout 40m ./...
-	EMBEDDEDPG_LANE=off go test -count=1 -short . ./tests/sessions
+	EMBEDDEDPG_FASTPATH=off go test -count=1 -short . ./tests/sessions
 	go test -count=1 -timeout 20m -p 1 -run '$(FIGURES)' . ./tests/sessions ./cmd/nself
 	$(MAKE) examples
 	tests/suites.sh all

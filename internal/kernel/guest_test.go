@@ -20,7 +20,7 @@ type guest struct {
 	mem  []byte
 	heap uint32
 	sig  uint32 // address of the signal words
-	lane *kernel.Lane
+	fast *kernel.FastPath
 }
 
 type program func(g *guest, argv []string) int
@@ -44,8 +44,8 @@ func (m module) Start(h kernel.Host) error {
 		if err != nil {
 			panic(err)
 		}
-		g := &guest{t: m.t, h: h, mem: mem, heap: heapBase, lane: new(kernel.Lane)}
-		h.Begin(unsafe.Pointer(&mem[0]), g.lane)
+		g := &guest{t: m.t, h: h, mem: mem, heap: heapBase, fast: new(kernel.FastPath)}
+		h.Begin(unsafe.Pointer(&mem[0]), g.fast)
 		var end error
 		func() {
 			defer func() {

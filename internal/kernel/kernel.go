@@ -26,11 +26,11 @@ type Config struct {
 
 // Kernel runs a tree of processes. Its methods are safe for concurrent use.
 type Kernel struct {
-	cfg  Config
-	wg   sync.WaitGroup // one per process not yet gone
-	lane uint32         // Lane.Off for new processes
-	libs libraries
-	post []byte // memory of the host that holds the PostSlots
+	cfg         Config
+	wg          sync.WaitGroup // one per process not yet gone
+	fastPathOff uint32         // FastPath.Off for new processes
+	libs        libraries
+	post        []byte // memory of the host that holds the PostSlots
 
 	mu struct {
 		sync.Mutex
@@ -64,8 +64,8 @@ func New(cfg Config) (*Kernel, error) {
 		return nil, fmt.Errorf("allocate the table of processes: %w", err)
 	}
 	k := &Kernel{cfg: cfg, post: post}
-	if os.Getenv("EMBEDDEDPG_LANE") == "off" {
-		k.lane = 1
+	if os.Getenv("EMBEDDEDPG_FASTPATH") == "off" {
+		k.fastPathOff = 1
 	}
 	k.mu.procs = map[int]*Process{}
 	k.mu.listeners = map[string]*listener{}

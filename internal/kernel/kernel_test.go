@@ -321,7 +321,7 @@ func TestFilesAndDescriptors(t *testing.T) {
 			}
 			fds = append(fds, uint32(ret))
 		}
-		if len(fds) != kernel.LaneFDs-4 {
+		if len(fds) != kernel.FastPathFDs-4 {
 			t.Errorf("%d descriptors to be had", len(fds))
 		}
 		return 0

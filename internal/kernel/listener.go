@@ -43,8 +43,8 @@ type listener struct {
 	shutd bool   // guarded by Kernel.mu
 }
 
-func (l *listener) lane() (uint64, uint32) { return uint64(l.ready.r), LanePoll }
-func (l *listener) readiness() int         { return l.ready.r }
+func (l *listener) fastPath() (uint64, uint32) { return uint64(l.ready.r), FastPathPoll }
+func (l *listener) readiness() int             { return l.ready.r }
 
 func (l *listener) stat() (vfs.Stat, int32) {
 	return vfs.Stat{Mode: vfs.S_IFSOCK | 0o777, Nlink: 1, Blksize: 4096}, 0
@@ -118,7 +118,7 @@ func (p *Process) listen(a *[6]int32) int32 {
 	p.k.mu.Unlock()
 	s.close()
 	f.object = l
-	p.showLane(int(a[0]))
+	p.showFastPath(int(a[0]))
 	return 0
 }
 

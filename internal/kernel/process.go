@@ -33,7 +33,8 @@ func (s Status) wait() int32 {
 	return int32(s.Code&0xff)<<8 | int32(s.Signal&0x7f)
 }
 
-// Process is one guest process. The exported methods are safe for concurrent use.
+// Process is one guest process. Pid, Signal, Done and Wait are safe for concurrent use; the methods of Host are called
+// by the process's Module on its own thread (see Host).
 type Process struct {
 	k    *Kernel
 	pid  int
@@ -43,7 +44,7 @@ type Process struct {
 
 	// Of the process's own thread.
 	mem    memory
-	lane   *Lane
+	fast   *FastPath
 	event  event // wakes the thread out of a poll
 	fds    []descriptor
 	cwd    string
@@ -74,7 +75,7 @@ func newProcess(k *Kernel, argv, env []string, dir string) (*Process, error) {
 	}
 	return &Process{
 		k: k, argv: argv, env: env, cwd: dir, umask: 0o077,
-		event: ev, fds: make([]descriptor, LaneFDs), done: make(chan struct{}),
+		event: ev, fds: make([]descriptor, FastPathFDs), done: make(chan struct{}),
 	}, nil
 }
 
@@ -166,16 +167,16 @@ func (p *Process) release() {
 }
 
 // Begin implements Host.
-func (p *Process) Begin(base unsafe.Pointer, lane *Lane) {
+func (p *Process) Begin(base unsafe.Pointer, fast *FastPath) {
 	p.mem.base = base
-	p.lane = lane
-	lane.Pid = int32(p.pid)
-	lane.WakeFD = int32(p.event.r)
-	lane.Off = p.k.lane
-	lane.Table = uintptr(unsafe.Pointer(&p.k.post[0]))
+	p.fast = fast
+	fast.Pid = int32(p.pid)
+	fast.WakeFD = int32(p.event.r)
+	fast.Off = p.k.fastPathOff
+	fast.Table = uintptr(unsafe.Pointer(&p.k.post[0]))
 	for fd := range p.fds {
 		if p.fds[fd].file != nil { // the others' entries are zero, and not touched they cost no memory
-			p.showLane(fd)
+			p.showFastPath(fd)
 		}
 	}
 }
@@ -186,7 +187,7 @@ func (p *Process) Detach() {
 	p.k.mu.Lock()
 	defer p.k.mu.Unlock()
 	p.words = nil
-	p.lane = nil
+	p.fast = nil
 	p.timer.stop()
 }
 
@@ -258,20 +259,4 @@ func (p *Process) Syscall(size uint64, nr int32, a *[6]int32) (int32, bool) {
 func (p *Process) exit(s Status) {
 	p.exited = true
 	p.status = s
-}
-
-// timer is a process's ITIMER_REAL.
-type timer struct {
-	t        *time.Timer
-	deadline time.Time
-	interval time.Duration
-	gen      int // of the last setting, so that a late firing of an earlier one is ignored
-}
-
-func (t *timer) stop() {
-	t.gen++
-	t.deadline = time.Time{}
-	if t.t != nil {
-		t.t.Stop()
-	}
 }

@@ -33,14 +33,14 @@ type stream struct {
 	path   string // a Unix socket's bound guest path, before listen
 }
 
-func (s *stream) lane() (uint64, uint32) {
+func (s *stream) fastPath() (uint64, uint32) {
 	switch {
 	case s.ring != nil:
-		return uint64(s.ring.Address()), LaneRing
+		return uint64(s.ring.Address()), FastPathRing
 	case s.kind == streamSocket:
-		return uint64(s.fd), LaneSocket | LanePoll
+		return uint64(s.fd), FastPathSocket | FastPathPoll
 	case s.kind == streamPipe:
-		return uint64(s.fd), LanePipe | LanePoll
+		return uint64(s.fd), FastPathPipe | FastPathPoll
 	}
 	return uint64(s.fd), 0
 }
@@ -126,49 +126,4 @@ func (p *Process) transfer(f *openFile, s *stream, events int16, nowait bool, op
 			return -errnoOf(err)
 		}
 	}
-}
-
-// waitStream blocks until events are ready, or a signal is deliverable.
-func (p *Process) waitStream(s *stream, events int16) int32 {
-	if s.ring == nil {
-		_, e := p.waitReady(s.fd, events)
-		return e
-	}
-	defer s.ring.Disarm()
-	for {
-		s.ring.Arm(events)
-		if s.ring.Ready(events) != 0 {
-			return 0
-		}
-		if _, e := p.waitReady(s.ring.BellFD(), pollIn); e != 0 {
-			return e
-		}
-		s.ring.Disarm()
-	}
-}
-
-// pipe2 makes a pipe. The structure is {i32 read end, i32 write end}.
-func (p *Process) pipe2(a *[6]int32) int32 {
-	out, ok := p.mem.bytes(uint32(a[0]), 8)
-	if !ok {
-		return -EFAULT
-	}
-	r, w, err := newPipe()
-	if err != nil {
-		return -errnoOf(err)
-	}
-	flags := uint32(a[1])
-	cloexec := flags&vfs.O_CLOEXEC != 0
-	flags &= vfs.O_NONBLOCK
-	rfd := p.install(newOpenFile(&stream{fd: r, kind: streamPipe}, vfs.O_RDONLY|flags), cloexec, 0)
-	wfd := p.install(newOpenFile(&stream{fd: w, kind: streamPipe}, vfs.O_WRONLY|flags), cloexec, 0)
-	if rfd < 0 || wfd < 0 {
-		if rfd >= 0 {
-			p.closeFD(int(rfd))
-		}
-		return -EMFILE
-	}
-	put32(out, 0, rfd)
-	put32(out, 4, wfd)
-	return 0
 }

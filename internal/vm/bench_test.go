@@ -25,17 +25,17 @@ const loop = `(memory (export "memory") 20)
       (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
     (drop (call $sys (i32.const 7001) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))`
 
-// benchmarkCall measures one system call. setup is called in Begin; lane tells whether C or Go is to serve it.
-func benchmarkCall(b *testing.B, lane bool, setup func(h *host), nr int32, args ...int32) {
+// benchmarkCall measures one system call. setup is called in Begin; fast tells whether C or Go is to serve it.
+func benchmarkCall(b *testing.B, fast bool, setup func(h *host), nr int32, args ...int32) {
 	e := newEngine(b)
 	m := load(b, e, loop)
 	h := newHost()
 	n := b.N
 	served := h.calls.Load
-	h.begin = func(unsafe.Pointer, *kernel.Lane) {
-		h.lane.Sig = uintptr(h.base)
-		if !lane {
-			h.lane.Off = 1
+	h.begin = func(unsafe.Pointer, *kernel.FastPath) {
+		h.fast.Sig = uintptr(h.base)
+		if !fast {
+			h.fast.Off = 1
 		}
 		if setup != nil {
 			setup(h)
@@ -57,15 +57,15 @@ func benchmarkCall(b *testing.B, lane bool, setup func(h *host), nr int32, args 
 	if err := h.wait(b); err != nil {
 		b.Fatal(err)
 	}
-	if lane != (served() == 2) {
+	if fast != (served() == 2) {
 		b.Fatalf("%d calls reached Go, last result %d", served(), *(*int32)(unsafe.Add(h.base, 12)))
 	}
 }
 
 func BenchmarkCallGo(b *testing.B)         { benchmarkCall(b, false, nil, 172) }
-func BenchmarkCallLaneGetpid(b *testing.B) { benchmarkCall(b, true, nil, 172) }
-func BenchmarkCallLaneTime(b *testing.B)   { benchmarkCall(b, true, nil, 403, 1, 64) }
-func BenchmarkCallLaneWake(b *testing.B)   { benchmarkCall(b, true, nil, 422, 128, 1|128, 1) }
+func BenchmarkCallFastGetpid(b *testing.B) { benchmarkCall(b, true, nil, 172) }
+func BenchmarkCallFastTime(b *testing.B)   { benchmarkCall(b, true, nil, 403, 1, 64) }
+func BenchmarkCallFastWake(b *testing.B)   { benchmarkCall(b, true, nil, 422, 128, 1|128, 1) }
 
 func withFile(b *testing.B) func(h *host) {
 	f, err := os.CreateTemp(b.TempDir(), "")
@@ -77,26 +77,26 @@ func withFile(b *testing.B) func(h *host) {
 		b.Fatal(err)
 	}
 	return func(h *host) {
-		h.lane.FD[3] = kernel.LaneFD{Host: uint64(f.Fd()), Flags: kernel.LaneFile | kernel.LaneRead | kernel.LaneWrite}
+		h.fast.FD[3] = kernel.FastPathFD{Host: uint64(f.Fd()), Flags: kernel.FastPathFile | kernel.FastPathRead | kernel.FastPathWrite}
 	}
 }
 
-func BenchmarkCallLanePread8k(b *testing.B) {
+func BenchmarkCallFastPread8k(b *testing.B) {
 	benchmarkCall(b, true, withFile(b), 67, 3, 8192, 8192, 0, 0)
 }
 
-func BenchmarkCallLanePwrite8k(b *testing.B) {
+func BenchmarkCallFastPwrite8k(b *testing.B) {
 	benchmarkCall(b, true, withFile(b), 68, 3, 8192, 8192, 0, 0)
 }
 
-func BenchmarkCallLaneSeek(b *testing.B) { benchmarkCall(b, true, withFile(b), 62, 3, 0, 0, 64, 0) }
+func BenchmarkCallFastSeek(b *testing.B) { benchmarkCall(b, true, withFile(b), 62, 3, 0, 0, 64, 0) }
 
 // BenchmarkHostPread8k is the same call without a guest, for comparison.
 func BenchmarkHostPread8k(b *testing.B) {
 	h := newHost()
-	h.lane = new(kernel.Lane)
+	h.fast = new(kernel.FastPath)
 	withFile(b)(h)
-	f := os.NewFile(uintptr(h.lane.FD[3].Host), "")
+	f := os.NewFile(uintptr(h.fast.FD[3].Host), "")
 	p := make([]byte, 8192)
 	for b.Loop() {
 		if _, err := f.ReadAt(p, 0); err != nil {

@@ -2,8 +2,8 @@
 // own with a stack we choose. It implements kernel.Module, is the only package that knows wasmtime, and the only
 // one with cgo.
 //
-// It owns threads, instances, compiled code and its cache on disk, and the lane, the C code that serves the most
-// frequent system calls without Go (lane.h). It owns no system call's meaning: that is package kernel's.
+// It owns threads, instances, compiled code and its cache on disk, and the fast path, the C code that serves the most
+// frequent system calls without Go (fastpath.h). It owns no system call's meaning: that is package kernel's.
 //
 // Nothing that happens in a guest, and no panic in a kernel.Host, ends the program: it ends one instance with a
 // Fault.

@@ -137,7 +137,7 @@ func TestGoPanic(t *testing.T) {
 	}
 	t.Run("begin", func(t *testing.T) {
 		h := newHost()
-		h.begin = func(unsafe.Pointer, *kernel.Lane) { panic("oops") }
+		h.begin = func(unsafe.Pointer, *kernel.FastPath) { panic("oops") }
 		start(t, m, h)
 		fault(t, h, vm.FaultPanic)
 		if h.calls.Load() != 0 {

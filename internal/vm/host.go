@@ -66,10 +66,6 @@ func unregister(slot uint32) {
 	table.free = append(table.free, slot)
 }
 
-// detacher is what a Host may also be. Detach is called on the instance's thread when no guest code will run
-// any more but the memory is still there: the last moment for others to stop using addresses in it.
-type detacher interface{ Detach() }
-
 // caught is deferred in every function that C calls: a panic must not unwind C frames. It becomes the instance's
 // fault.
 func (in *instance) caught() {
@@ -79,13 +75,13 @@ func (in *instance) caught() {
 }
 
 //export vmBegin
-func vmBegin(slot C.uint32_t, base unsafe.Pointer, lane unsafe.Pointer) (ok C.bool) {
+func vmBegin(slot C.uint32_t, base unsafe.Pointer, fast unsafe.Pointer) (ok C.bool) {
 	in := table.slots[slot].Load()
 	defer in.caught()
 	// An access of a Host to guest memory that the guest unmapped or truncated becomes a panic, not the end of the
 	// program. The setting belongs to the goroutine, which stays with the thread.
 	debug.SetPanicOnFault(true)
-	in.host.Begin(base, (*kernel.Lane)(lane))
+	in.host.Begin(base, (*kernel.FastPath)(fast))
 	return true
 }
 
@@ -108,9 +104,7 @@ func vmSyscall(slot C.uint32_t, size C.uint64_t, nr C.int32_t, a unsafe.Pointer)
 func vmDetach(slot C.uint32_t) {
 	in := table.slots[slot].Load()
 	defer in.caught()
-	if d, ok := in.host.(detacher); ok {
-		d.Detach()
-	}
+	in.host.Detach()
 }
 
 //export vmEnd

@@ -28,7 +28,7 @@ struct vm_module {
 
 /* One instance and its thread. It lies in the same mapping as the thread's stack. */
 struct vm_instance {
-	struct lane lane; /* first: Go knows the instance by its lane */
+	struct fastpath fast; /* first: Go knows the instance by its fast path */
 	struct guest_memory memory;
 	struct vm_module *module;
 	wasmtime_context_t *context;

@@ -195,15 +195,15 @@ func TestOrder(t *testing.T) {
 	h := newHost()
 	order, tids := "", map[int]bool{}
 	step := func(s string) { order += s; tids[gettid()] = true }
-	h.begin = func(_ unsafe.Pointer, l *kernel.Lane) {
+	h.begin = func(_ unsafe.Pointer, l *kernel.FastPath) {
 		step("B")
-		if *l != (kernel.Lane{}) {
-			t.Error("the lane is not zero")
+		if *l != (kernel.FastPath{}) {
+			t.Error("the fast path is not zero")
 		}
 	}
 	h.syscall = func(uint64, int32, *[6]int32) (int32, bool) { step("S"); h.memory(0, 1)[0] = 7; return 0, false }
 	h.detach = func() { step("D" + string('0'+rune(h.memory(0, 1)[0]))) }
-	h.end = func(error) { step("E"); h.lane.Pid = 1 }
+	h.end = func(error) { step("E"); h.fast.Pid = 1 }
 	start(t, m, h)
 	if err := h.wait(t); err != nil || order != "BSD7E" || len(tids) != 1 {
 		t.Errorf("%s on %d threads, %v", order, len(tids), err)

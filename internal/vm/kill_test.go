@@ -27,14 +27,14 @@ var spinning = map[string]string{
 	"fill":      `(func (export "_start") (loop $l (memory.fill (i32.const 256) (i32.const 8) (i32.const 1000)) (br $l)) (unreachable))`,
 	"grow":      `(func (export "_start") (loop $l (drop (memory.grow (i32.const 0))) (br $l)) (unreachable))`,
 	"go calls":  `(func (export "_start") (loop $l (drop (call $sys (i32.const 7777) (i32.const 0) ` + zeros + `)) (br $l)) (unreachable))`,
-	"lane":      `(func (export "_start") (loop $l (drop (call $sys (i32.const 172) (i32.const 0) ` + zeros + `)) (br $l)) (unreachable))`,
+	"fast path": `(func (export "_start") (loop $l (drop (call $sys (i32.const 172) (i32.const 0) ` + zeros + `)) (br $l)) (unreachable))`,
 	"time":      `(func (export "_start") (loop $l (drop (call $sys (i32.const 403) (i32.const 1) (i32.const 64) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))) (br $l)) (unreachable))`,
 	"exception": `(tag $t) (func $f (throw $t)) (func $g (block $h (try_table (catch $t $h) (call $f)))) (func (export "_start") (loop $l (call $g) (br $l)))`,
 }
 
 func spinner() *host {
 	h := newHost()
-	h.begin = func(unsafe.Pointer, *kernel.Lane) { h.lane.Sig = uintptr(unsafe.Add(h.base, 128)) }
+	h.begin = func(unsafe.Pointer, *kernel.FastPath) { h.fast.Sig = uintptr(unsafe.Add(h.base, 128)) }
 	return h
 }
 

@@ -64,7 +64,7 @@ static wasm_trap_t *call_syscall(void *env, wasmtime_caller_t *caller, wasmtime_
 	if (__builtin_expect(i->linking, 0))
 		return wasmtime_trap_new("a system call while a module is put into the process", 53);
 	__atomic_store_n(&i->calling, 1, __ATOMIC_RELAXED);
-	if (!lane_serve(&i->lane, &i->memory, v[0].i32, a, &v[0].i32)) {
+	if (!fastpath_serve(&i->fast, &i->memory, v[0].i32, a, &v[0].i32)) {
 		r = vmSyscall(i->slot, memory_grown(&i->memory), v[0].i32, a);
 		if (r > INT32_MAX) {
 			i->done = true;
@@ -367,7 +367,7 @@ static void *run(void *arg)
 	wasmtime_func_t start;
 	i->context = wasmtime_store_context(store);
 	if ((text = instantiate(i, &start)) == NULL) {
-		end = vmBegin(i->slot, i->memory.base, &i->lane) ? call(i, &start, &code, &text) : VM_END_DONE;
+		end = vmBegin(i->slot, i->memory.base, &i->fast) ? call(i, &start, &code, &text) : VM_END_DONE;
 		vmDetach(i->slot);
 	}
 	wasmtime_store_delete(store);

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lane.h"
+#include "fastpath.h"
 #include "wasmtime_abi.h"
 
 struct vm_engine;

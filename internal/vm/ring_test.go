@@ -19,7 +19,7 @@ import (
 	"nself.org/embeddedpg/internal/ring"
 )
 
-const ringRW = kernel.LaneRing | kernel.LaneRead | kernel.LaneWrite
+const ringRW = kernel.FastPathRing | kernel.FastPathRead | kernel.FastPathWrite
 
 func newRing(t *testing.T) (*ring.Conn, *ring.Guest) {
 	t.Helper()
@@ -33,13 +33,13 @@ func newRing(t *testing.T) (*ring.Conn, *ring.Guest) {
 
 // ring makes descriptor fd a ring.
 func (s *stepper) ring(fd int, g *ring.Guest, flags uint32) {
-	s.lane.FD[fd] = kernel.LaneFD{Host: uint64(g.Address()), Flags: flags}
+	s.fast.FD[fd] = kernel.FastPathFD{Host: uint64(g.Address()), Flags: flags}
 }
 
-func TestLaneRing(t *testing.T) {
+func TestFastPathRing(t *testing.T) {
 	s := newStepper(t, nil)
 	c, g := newRing(t)
-	s.ring(3, g, ringRW|kernel.LaneNonblock)
+	s.ring(3, g, ringRW|kernel.FastPathNonblock)
 	mem := s.memory(0, memorySize)
 
 	s.want(-int32(unix.EAGAIN), recvfrom, 3, 4096, 100)
@@ -83,7 +83,7 @@ func TestLaneRing(t *testing.T) {
 	s.want(asked, readv, 3, 4096, 1)
 	s.want(asked, llseek, 3, 0, 0, 64, 0)
 	s.want(asked, fsync, 3)
-	s.ring(4, g, kernel.LaneRing|kernel.LaneWrite)
+	s.ring(4, g, kernel.FastPathRing|kernel.FastPathWrite)
 	s.want(asked, recvfrom, 4, 4096, 1)
 
 	io.CopyN(io.Discard, c, ring.Size)
@@ -94,11 +94,11 @@ func TestLaneRing(t *testing.T) {
 	s.want(-int32(unix.EPIPE), sendto, 3, 4096, 1)
 }
 
-func TestLaneRingPoll(t *testing.T) {
+func TestFastPathRingPoll(t *testing.T) {
 	s := newStepper(t, nil)
 	c, g := newRing(t)
 	r, w := pipe(t)
-	s.ring(3, g, ringRW|kernel.LaneNonblock)
+	s.ring(3, g, ringRW|kernel.FastPathNonblock)
 	s.fd(5, r, pipeR)
 	const at = 8192
 	want := func(n int32, timeout time.Duration, ringEvents, pipeEvents int16) {
@@ -157,7 +157,7 @@ func TestLaneRingPoll(t *testing.T) {
 
 	// A bell that rang for what was seen without sleeping does not count as an event later.
 	c2, g2 := newRing(t)
-	s.ring(3, g2, ringRW|kernel.LaneNonblock)
+	s.ring(3, g2, ringRW|kernel.FastPathNonblock)
 	s.pollfds(3, unix.POLLIN, 5, unix.POLLIN)
 	unix.Write(g2.BellFD(), []byte{1, 0, 0, 0, 0, 0, 0, 0})
 	want(0, 3*time.Millisecond, 0, 0)
@@ -209,12 +209,12 @@ func TestRingEcho(t *testing.T) {
 	for k := range uint64(4) {
 		c, g := newRing(t)
 		h := newHost()
-		h.begin = func(_ unsafe.Pointer, lane *kernel.Lane) {
-			lane.Sig = uintptr(unsafe.Add(h.base, sigWords))
-			lane.WakeFD = int32(newEventfd(t))
-			lane.FD[3] = kernel.LaneFD{Host: uint64(g.Address()), Flags: ringRW}
+		h.begin = func(_ unsafe.Pointer, fast *kernel.FastPath) {
+			fast.Sig = uintptr(unsafe.Add(h.base, sigWords))
+			fast.WakeFD = int32(newEventfd(t))
+			fast.FD[3] = kernel.FastPathFD{Host: uint64(g.Address()), Flags: ringRW}
 		}
-		h.detach = func() { closeFD(int(h.lane.WakeFD)) }
+		h.detach = func() { closeFD(int(h.fast.WakeFD)) }
 		start(t, m, h)
 		want := make([]byte, total)
 		rand.Read(want)

@@ -47,11 +47,11 @@ type request struct {
 // newStepper starts one that has its signal words registered. begin, if not nil, runs on its thread at first.
 func newStepper(t testing.TB, begin func(s *stepper)) *stepper {
 	s := &stepper{host: newHost(), t: t, request: make(chan request), result: make(chan int32)}
-	s.begin = func(unsafe.Pointer, *kernel.Lane) {
-		s.lane.Sig = uintptr(unsafe.Add(s.base, sigWords))
-		s.lane.Pid = 4711
+	s.begin = func(unsafe.Pointer, *kernel.FastPath) {
+		s.fast.Sig = uintptr(unsafe.Add(s.base, sigWords))
+		s.fast.Pid = 4711
 		s.tid.Store(int32(gettid()))
-		s.lane.WakeFD = int32(newEventfd(t))
+		s.fast.WakeFD = int32(newEventfd(t))
 		if begin != nil {
 			begin(s)
 		}
@@ -89,7 +89,7 @@ func newStepper(t testing.TB, begin func(s *stepper)) *stepper {
 		if err := s.wait(t); err != nil {
 			t.Error(err)
 		}
-		closeFD(int(s.lane.WakeFD))
+		closeFD(int(s.fast.WakeFD))
 	})
 	return s
 }
@@ -125,20 +125,20 @@ func (s *stepper) want(r int32, nr int32, args ...int32) {
 	}
 }
 
-// fd makes descriptor fd known to the lane.
+// fd makes descriptor fd known to the fast path.
 func (s *stepper) fd(fd int, host int, flags uint32) {
-	s.lane.FD[fd] = kernel.LaneFD{Host: uint64(host), Flags: flags}
+	s.fast.FD[fd] = kernel.FastPathFD{Host: uint64(host), Flags: flags}
 }
 
 func (s *stepper) pending() *uint32 { return (*uint32)(unsafe.Pointer(s.word(sigWords))) }
 func (s *stepper) blocked() *uint32 { return (*uint32)(unsafe.Pointer(s.word(sigWords + 4))) }
 
-// post posts a signal as lane.h says.
+// post posts a signal as fastpath.h says.
 func (s *stepper) post(sig int) {
 	atomic.OrUint32(s.pending(), 1<<(sig-1))
-	switch atomic.LoadUint32(&s.lane.Waiting) {
+	switch atomic.LoadUint32(&s.fast.Waiting) {
 	case kernel.WaitPoll:
-		writeEventfd(int(s.lane.WakeFD))
+		writeEventfd(int(s.fast.WakeFD))
 	case kernel.WaitFutex:
 		futexWake(s.pending())
 	}
@@ -147,7 +147,7 @@ func (s *stepper) post(sig int) {
 // blocks waits until the instance waits in the given way.
 func (s *stepper) blocks(how uint32) {
 	s.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); atomic.LoadUint32(&s.lane.Waiting) != how; {
+	for deadline := time.Now().Add(10 * time.Second); atomic.LoadUint32(&s.fast.Waiting) != how; {
 		if time.Now().After(deadline) {
 			s.t.Fatal("the instance does not wait")
 		}

@@ -28,23 +28,23 @@ const imports = `
 
 // host is a kernel.Host made of functions; nil ones do nothing.
 type host struct {
-	begin   func(base unsafe.Pointer, lane *kernel.Lane)
+	begin   func(base unsafe.Pointer, fast *kernel.FastPath)
 	syscall func(size uint64, nr int32, a *[6]int32) (int32, bool)
 	detach  func()
 	end     func(error)
 
 	base  unsafe.Pointer
-	lane  *kernel.Lane
+	fast  *kernel.FastPath
 	calls atomic.Int64
 	ended chan error
 }
 
 func newHost() *host { return &host{ended: make(chan error, 1)} }
 
-func (h *host) Begin(base unsafe.Pointer, lane *kernel.Lane) {
-	h.base, h.lane = base, lane
+func (h *host) Begin(base unsafe.Pointer, fast *kernel.FastPath) {
+	h.base, h.fast = base, fast
 	if h.begin != nil {
-		h.begin(base, lane)
+		h.begin(base, fast)
 	}
 }
 

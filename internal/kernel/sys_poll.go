@@ -1,71 +1,12 @@
 package kernel
 
 import (
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"nself.org/embeddedpg/internal/ring"
 )
-
-// pollBuffer is a process's scratch space for poll, so that a wait allocates nothing.
-type pollBuffer struct {
-	fds []unix.PollFd
-}
-
-// block sleeps until one of fds is ready, a deliverable signal is pending (EINTR), the deadline has passed (a zero
-// deadline never does) or something else woke the process. n is the number of ready fds; woken tells that
-// the caller should look again at what it waits for.
-func (p *Process) block(fds []unix.PollFd, deadline time.Time) (n int, woken bool, e int32) {
-	all := append(p.poll.fds[:0], fds...)
-	all = append(all, unix.PollFd{Fd: int32(p.event.r), Events: unix.POLLIN})
-	p.poll.fds = all
-	wake := &all[len(fds)]
-
-	atomic.StoreUint32(&p.lane.Waiting, WaitPoll)
-	defer atomic.StoreUint32(&p.lane.Waiting, WaitNone)
-	for {
-		if p.deliverable() {
-			return 0, false, EINTR
-		}
-		timeout := time.Duration(-1)
-		if !deadline.IsZero() {
-			timeout = max(time.Until(deadline), 0)
-		}
-		n, err := hostPoll(all, timeout)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return 0, false, errnoOf(err)
-		}
-		if wake.Revents != 0 {
-			p.event.drain()
-			n--
-			if n == 0 && p.deliverable() {
-				return 0, false, EINTR
-			}
-			woken = true
-		}
-		copy(fds, all)
-		return n, woken, 0
-	}
-}
-
-// waitReady blocks until events are ready on a host descriptor, or a signal is deliverable.
-func (p *Process) waitReady(fd int, events int16) (int16, int32) {
-	fds := [1]unix.PollFd{{Fd: int32(fd), Events: events}}
-	for {
-		n, _, e := p.block(fds[:], time.Time{})
-		if e != 0 {
-			return 0, e
-		}
-		if n > 0 {
-			return fds[0].Revents, 0
-		}
-	}
-}
 
 // ppoll serves ppoll_time64(fds, n, timeout, mask, masksize). A signal mask is not supported: musl's poll and
 // PostgreSQL pass none.
@@ -74,7 +15,7 @@ func (p *Process) ppoll(a *[6]int32) int32 {
 		return -ENOSYS
 	}
 	n := uint32(a[1])
-	if n > LaneFDs {
+	if n > FastPathFDs {
 		return -EINVAL
 	}
 	guest, ok := p.mem.bytes(uint32(a[0]), n*sizeofPollfd)
@@ -167,29 +108,4 @@ func (p *Process) pollAll(guest []byte, deadline time.Time) int32 {
 			return ready
 		}
 	}
-}
-
-// deadline reads a relative timeout, struct timespec of two 64-bit fields, at addr; 0 is no timeout.
-func (p *Process) deadline(addr int32) (time.Time, int32) {
-	if addr == 0 {
-		return time.Time{}, 0
-	}
-	d, e := p.timespec(addr)
-	if e != 0 {
-		return time.Time{}, e
-	}
-	return time.Now().Add(d), 0
-}
-
-func (p *Process) timespec(addr int32) (time.Duration, int32) {
-	b, ok := p.mem.bytes(uint32(addr), sizeofTimespec)
-	if !ok {
-		return 0, EFAULT
-	}
-	sec, nsec := i64(b, 0), int64(i32(b, 8))
-	if sec < 0 || nsec < 0 || nsec >= 1e9 {
-		return 0, EINVAL
-	}
-	const longest = 1 << 32 // seconds; longer is for ever, and would overflow a Duration
-	return time.Duration(min(sec, longest))*time.Second + time.Duration(nsec), 0
 }

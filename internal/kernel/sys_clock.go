@@ -107,3 +107,28 @@ func (p *Process) clockNanosleep(a *[6]int32) int32 {
 		}
 	}
 }
+
+// deadline reads a relative timeout, struct timespec of two 64-bit fields, at addr; 0 is no timeout.
+func (p *Process) deadline(addr int32) (time.Time, int32) {
+	if addr == 0 {
+		return time.Time{}, 0
+	}
+	d, e := p.timespec(addr)
+	if e != 0 {
+		return time.Time{}, e
+	}
+	return time.Now().Add(d), 0
+}
+
+func (p *Process) timespec(addr int32) (time.Duration, int32) {
+	b, ok := p.mem.bytes(uint32(addr), sizeofTimespec)
+	if !ok {
+		return 0, EFAULT
+	}
+	sec, nsec := i64(b, 0), int64(i32(b, 8))
+	if sec < 0 || nsec < 0 || nsec >= 1e9 {
+		return 0, EINVAL
+	}
+	const longest = 1 << 32 // seconds; longer is for ever, and would overflow a Duration
+	return time.Duration(min(sec, longest))*time.Second + time.Duration(nsec), 0
+}

@@ -1,5 +1,5 @@
 /*
- * The lane's calls on rings, connections within the program. A part of lane_linux.c, whose helpers it uses.
+ * The fast path's calls on rings, connections within the program. A part of fastpath_linux.c, whose helpers it uses.
  */
 
 /* ring_bell wakes a side that sleeps. */
@@ -61,7 +61,7 @@ static void ring_wake_reader(struct ring *r)
  * ring_spin looks for events (or a signal) before a sleep, if that is likely to pay off: spinner.until in
  * internal/ring is the same for the program's side.
  */
-static void ring_spin(const struct lane *l, struct ring *r, short events)
+static void ring_spin(const struct fastpath *l, struct ring *r, short events)
 {
 	static uint32_t spinning;
 
@@ -128,7 +128,7 @@ static inline bool at_once(const struct timespec *t) { return t != NULL && t->tv
  * ring_wait polls h[0..n), of which those with a ring in rings[] wait for that ring's events[] instead. The result is
  * poll's; revents are set, and must be 0 before. block explains timeout; h has room for one more element.
  */
-static int32_t ring_wait(struct lane *l, struct pollfd *h, struct ring *const *rings, const short *events, uint32_t n,
+static int32_t ring_wait(struct fastpath *l, struct pollfd *h, struct ring *const *rings, const short *events, uint32_t n,
 	struct timespec *timeout)
 {
 	static __thread uint32_t hurried; /* returns without a look at the host's descriptors */
@@ -183,7 +183,7 @@ static int32_t ring_wait(struct lane *l, struct pollfd *h, struct ring *const *r
 }
 
 /* ring_io serves read, write, recv and send. */
-static int32_t ring_io(struct lane *l, struct ring *r, uint8_t *p, uint32_t n, bool write, bool wait, bool peek)
+static int32_t ring_io(struct fastpath *l, struct ring *r, uint8_t *p, uint32_t n, bool write, bool wait, bool peek)
 {
 	const struct ring_half *in = &r->half[RING_TO_GUEST], *out = &r->half[RING_TO_PROGRAM];
 	uint32_t done = 0;

@@ -1,12 +1,12 @@
 //go:build linux
 
 /*
- * The lane on Linux. Guest and host agree on errno numbers, open flags, poll bits and the layout of struct
+ * The fast path on Linux. Guest and host agree on errno numbers, open flags, poll bits and the layout of struct
  * pollfd; pointers, struct iovec and struct timespec are converted. Host calls are made without libc, whose
  * cancellation points and errno cost as much as the rest of a short call.
  */
 #define _GNU_SOURCE
-#include "lane.h"
+#include "fastpath.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -62,7 +62,7 @@ enum {
 /* ASK is what the helpers return for "ask Go"; no errno and no result has this value. */
 enum { ASK = INT_MIN };
 
-static inline bool deliverable(const struct lane *l)
+static inline bool deliverable(const struct fastpath *l)
 {
 	const uint32_t *w = (const uint32_t *)l->sig;
 	return (__atomic_load_n(&w[0], __ATOMIC_SEQ_CST) &
@@ -83,9 +83,9 @@ static inline int64_t i64(int32_t lo, int32_t hi)
 }
 
 /* lookup returns the host descriptor of fd if its flags include want; else -1. */
-static inline int lookup(const struct lane *l, int32_t fd, uint32_t want, uint32_t *flags)
+static inline int lookup(const struct fastpath *l, int32_t fd, uint32_t want, uint32_t *flags)
 {
-	if ((uint32_t)fd >= LANE_FDS)
+	if ((uint32_t)fd >= FASTPATH_FDS)
 		return -1;
 	*flags = __atomic_load_n(&l->fd[fd].flags, __ATOMIC_RELAXED);
 	if ((*flags & want) != want)
@@ -94,9 +94,9 @@ static inline int lookup(const struct lane *l, int32_t fd, uint32_t want, uint32
 }
 
 /* ring_of returns the ring that fd is, if it is one and its flags include want; else NULL. */
-static inline struct ring *ring_of(const struct lane *l, int32_t fd, uint32_t want, uint32_t *flags)
+static inline struct ring *ring_of(const struct fastpath *l, int32_t fd, uint32_t want, uint32_t *flags)
 {
-	if (lookup(l, fd, want | LANE_RING, flags) == -1)
+	if (lookup(l, fd, want | FASTPATH_RING, flags) == -1)
 		return NULL;
 	return (struct ring *)(uintptr_t)__atomic_load_n(&l->fd[fd].host, __ATOMIC_RELAXED);
 }
@@ -151,7 +151,7 @@ static int32_t get_iovec(struct guest_memory *m, int32_t addr, int32_t n, struct
  * no timeout. h has room for one more element, the wake descriptor. Linux' ppoll leaves the time that is left
  * in *timeout, so going on after an interruption needs no clock.
  */
-static int32_t block(struct lane *l, struct pollfd *h, uint32_t n, struct timespec *timeout)
+static int32_t block(struct fastpath *l, struct pollfd *h, uint32_t n, struct timespec *timeout)
 {
 	long r;
 
@@ -177,7 +177,7 @@ static int32_t block(struct lane *l, struct pollfd *h, uint32_t n, struct timesp
 }
 
 /* ready waits for one descriptor: 0 when one of events (or an error) is there, -EINTR for a signal. */
-static int32_t ready(struct lane *l, int host, short events)
+static int32_t ready(struct fastpath *l, int host, short events)
 {
 	struct pollfd h[2] = {{.fd = host, .events = events}};
 	int32_t r = block(l, h, 1, NULL);
@@ -188,14 +188,14 @@ static int32_t ready(struct lane *l, int host, short events)
  * A transfer on a stream whose host descriptor never blocks. If the guest's may, the wait happens here when the
  * host's readiness is the guest's, and a write goes on until all is written, as a blocking one does.
  */
-static int32_t stream(struct lane *l, uint32_t flags, int host, bool write, bool wait, struct iovec *v, int n,
+static int32_t stream(struct fastpath *l, uint32_t flags, int host, bool write, bool wait, struct iovec *v, int n,
 	uint64_t total, int msgflags)
 {
 	uint64_t done = 0;
 	long r;
 
 	for (;;) {
-		if (flags & LANE_SOCKET) {
+		if (flags & FASTPATH_SOCKET) {
 			struct msghdr h = {.msg_iov = v, .msg_iovlen = (size_t)n};
 			int f = msgflags | MSG_DONTWAIT | MSG_NOSIGNAL;
 			if (n == 1 && write)
@@ -230,7 +230,7 @@ static int32_t stream(struct lane *l, uint32_t flags, int host, bool write, bool
 				r = ASK;
 			break;
 		}
-		if (!(flags & LANE_POLL)) {
+		if (!(flags & FASTPATH_POLL)) {
 			r = ASK;
 			break;
 		}
@@ -240,23 +240,23 @@ static int32_t stream(struct lane *l, uint32_t flags, int host, bool write, bool
 	return done > 0 ? (int32_t)done : (int32_t)r;
 }
 
-#include "lane_ring.h"
+#include "fastpath_ring.h"
 
 /* transfer serves read, write, recv and send on one buffer. */
-static int32_t transfer(struct lane *l, struct guest_memory *m, const int32_t *a, bool write, int msgflags)
+static int32_t transfer(struct fastpath *l, struct guest_memory *m, const int32_t *a, bool write, int msgflags)
 {
 	uint32_t flags;
-	int host = lookup(l, a[0], write ? LANE_WRITE : LANE_READ, &flags);
-	struct ring *r = ring_of(l, a[0], write ? LANE_WRITE : LANE_READ, &flags);
-	if (r == NULL && (host < 0 || !(flags & (LANE_FILE | LANE_SOCKET | LANE_PIPE))))
+	int host = lookup(l, a[0], write ? FASTPATH_WRITE : FASTPATH_READ, &flags);
+	struct ring *r = ring_of(l, a[0], write ? FASTPATH_WRITE : FASTPATH_READ, &flags);
+	if (r == NULL && (host < 0 || !(flags & (FASTPATH_FILE | FASTPATH_SOCKET | FASTPATH_PIPE))))
 		return ASK;
 	void *p = guest(m, (uint32_t)a[1], (uint32_t)a[2]);
 	if (p == NULL)
 		return -EFAULT;
-	bool wait = !(flags & LANE_NONBLOCK) && !(msgflags & MSG_DONTWAIT);
+	bool wait = !(flags & FASTPATH_NONBLOCK) && !(msgflags & MSG_DONTWAIT);
 	if (r != NULL)
 		return ring_io(l, r, p, (uint32_t)a[2] > MAX_RW ? MAX_RW : (uint32_t)a[2], write, wait, msgflags & MSG_PEEK);
-	if (flags & LANE_FILE) {
+	if (flags & FASTPATH_FILE) {
 		long r;
 		do
 			r = sys3(write ? SYS_write : SYS_read, host, (long)p, (uint32_t)a[2]);
@@ -270,30 +270,30 @@ static int32_t transfer(struct lane *l, struct guest_memory *m, const int32_t *a
 }
 
 /* sockio serves sendto and recvfrom without an address. */
-static int32_t sockio(struct lane *l, struct guest_memory *m, const int32_t *a, bool write)
+static int32_t sockio(struct fastpath *l, struct guest_memory *m, const int32_t *a, bool write)
 {
 	uint32_t flags;
 	if (a[4] != 0 || (a[3] & ~(MSG_DONTWAIT | MSG_NOSIGNAL | (write ? 0 : MSG_PEEK))) != 0)
 		return ASK;
-	if (lookup(l, a[0], LANE_SOCKET, &flags) < 0 && ring_of(l, a[0], 0, &flags) == NULL)
+	if (lookup(l, a[0], FASTPATH_SOCKET, &flags) < 0 && ring_of(l, a[0], 0, &flags) == NULL)
 		return ASK;
 	return transfer(l, m, a, write, a[3]);
 }
 
 /* vector serves readv and writev. */
-static int32_t vector(struct lane *l, struct guest_memory *m, const int32_t *a, bool write)
+static int32_t vector(struct fastpath *l, struct guest_memory *m, const int32_t *a, bool write)
 {
 	struct iovec v[MAX_IOV];
 	uint64_t total;
 	uint32_t flags;
-	int host = lookup(l, a[0], write ? LANE_WRITE : LANE_READ, &flags);
-	if (host < 0 || !(flags & (LANE_FILE | LANE_SOCKET | LANE_PIPE)) || a[2] < 1 || a[2] > MAX_IOV)
+	int host = lookup(l, a[0], write ? FASTPATH_WRITE : FASTPATH_READ, &flags);
+	if (host < 0 || !(flags & (FASTPATH_FILE | FASTPATH_SOCKET | FASTPATH_PIPE)) || a[2] < 1 || a[2] > MAX_IOV)
 		return ASK;
 	int32_t e = get_iovec(m, a[1], a[2], v, &total);
 	if (e != 0)
 		return e;
-	if (!(flags & LANE_FILE))
-		return stream(l, flags, host, write, !(flags & LANE_NONBLOCK), v, a[2], total, 0);
+	if (!(flags & FASTPATH_FILE))
+		return stream(l, flags, host, write, !(flags & FASTPATH_NONBLOCK), v, a[2], total, 0);
 	long r;
 	do
 		r = sys3(write ? SYS_writev : SYS_readv, host, (long)v, a[2]);
@@ -302,10 +302,10 @@ static int32_t vector(struct lane *l, struct guest_memory *m, const int32_t *a, 
 }
 
 /* at serves pread64 and pwrite64. */
-static int32_t at(struct lane *l, struct guest_memory *m, const int32_t *a, bool write)
+static int32_t at(struct fastpath *l, struct guest_memory *m, const int32_t *a, bool write)
 {
 	uint32_t flags;
-	int host = lookup(l, a[0], LANE_FILE | (write ? LANE_WRITE : LANE_READ), &flags);
+	int host = lookup(l, a[0], FASTPATH_FILE | (write ? FASTPATH_WRITE : FASTPATH_READ), &flags);
 	if (host < 0)
 		return ASK;
 	void *p = guest(m, (uint32_t)a[1], (uint32_t)a[2]);
@@ -322,7 +322,7 @@ static int32_t at(struct lane *l, struct guest_memory *m, const int32_t *a, bool
  * vector_at serves preadv, pwritev, and preadv2, pwritev2 with no flags but RWF_NOAPPEND, which asks for what pwrite
  * does on a descriptor that is not O_APPEND. An offset of -1 means the file's own (preadv2 and pwritev2).
  */
-static int32_t vector_at(struct lane *l, struct guest_memory *m, const int32_t *a, bool write, bool two)
+static int32_t vector_at(struct fastpath *l, struct guest_memory *m, const int32_t *a, bool write, bool two)
 {
 	struct iovec v[MAX_IOV];
 	uint64_t total;
@@ -330,7 +330,7 @@ static int32_t vector_at(struct lane *l, struct guest_memory *m, const int32_t *
 	int64_t off = i64(a[3], a[4]);
 	if (two && ((a[5] & ~(write ? G_RWF_NOAPPEND : 0)) != 0 || off == -1))
 		return ASK;
-	int host = lookup(l, a[0], LANE_FILE | (write ? LANE_WRITE : LANE_READ), &flags);
+	int host = lookup(l, a[0], FASTPATH_FILE | (write ? FASTPATH_WRITE : FASTPATH_READ), &flags);
 	if (host < 0 || a[2] < 1 || a[2] > MAX_IOV)
 		return ASK;
 	int32_t e = get_iovec(m, a[1], a[2], v, &total);
@@ -346,10 +346,10 @@ static int32_t vector_at(struct lane *l, struct guest_memory *m, const int32_t *
 	return (int32_t)r;
 }
 
-static int32_t seek(struct lane *l, struct guest_memory *m, const int32_t *a)
+static int32_t seek(struct fastpath *l, struct guest_memory *m, const int32_t *a)
 {
 	uint32_t flags;
-	int host = lookup(l, a[0], LANE_FILE, &flags);
+	int host = lookup(l, a[0], FASTPATH_FILE, &flags);
 	if (host < 0)
 		return ASK;
 	void *p = guest(m, (uint32_t)a[3], 8);
@@ -363,10 +363,10 @@ static int32_t seek(struct lane *l, struct guest_memory *m, const int32_t *a)
 }
 
 /* file_call makes a call that takes a regular file and numbers only. */
-static int32_t file_call(struct lane *l, int32_t fd, long nr, long b, long c, long d)
+static int32_t file_call(struct fastpath *l, int32_t fd, long nr, long b, long c, long d)
 {
 	uint32_t flags;
-	int host = lookup(l, fd, LANE_FILE, &flags);
+	int host = lookup(l, fd, FASTPATH_FILE, &flags);
 	if (host < 0)
 		return ASK;
 	long r;
@@ -401,7 +401,7 @@ static int32_t gettime(struct guest_memory *m, const int32_t *a)
 }
 
 /* nanosleep serves a relative clock_nanosleep. */
-static int32_t nanosleep64(struct lane *l, struct guest_memory *m, const int32_t *a)
+static int32_t nanosleep64(struct fastpath *l, struct guest_memory *m, const int32_t *a)
 {
 	struct timespec t;
 	struct pollfd h[1];
@@ -417,7 +417,7 @@ static int32_t nanosleep64(struct lane *l, struct guest_memory *m, const int32_t
 }
 
 /* ppoll serves ppoll_time64 without a signal mask, on descriptors whose host readiness is the guest's. */
-static int32_t ppoll64(struct lane *l, struct guest_memory *m, const int32_t *a)
+static int32_t ppoll64(struct fastpath *l, struct guest_memory *m, const int32_t *a)
 {
 	struct pollfd h[MAX_POLL + 1];
 	struct ring *rings[MAX_POLL];
@@ -449,7 +449,7 @@ static int32_t ppoll64(struct lane *l, struct guest_memory *m, const int32_t *a)
 			any_ring = true;
 			continue;
 		}
-		if ((h[i].fd = lookup(l, h[i].fd, LANE_POLL, &flags)) < 0)
+		if ((h[i].fd = lookup(l, h[i].fd, FASTPATH_POLL, &flags)) < 0)
 			return ASK;
 	}
 	if (any_ring) {
@@ -538,7 +538,7 @@ static int32_t wait_words(uint32_t *word, uint32_t val, bool private, uint32_t *
 }
 
 /* futex64 serves FUTEX_WAIT and FUTEX_WAKE; a wait ends with -EINTR when a signal is deliverable. */
-static int32_t futex64(struct lane *l, struct guest_memory *m, const int32_t *a)
+static int32_t futex64(struct fastpath *l, struct guest_memory *m, const int32_t *a)
 {
 	bool private = a[1] & FUTEX_PRIVATE_FLAG;
 	int op = a[1] & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
@@ -585,14 +585,14 @@ static int32_t futex64(struct lane *l, struct guest_memory *m, const int32_t *a)
  * post serves kill of one other process by a signal that is none of the kernel's own business: PostgreSQL wakes
  * latches with SIGURG and sends SIGUSR1 for the rest.
  */
-static int32_t post(struct lane *l, int32_t pid, int32_t sig)
+static int32_t post(struct fastpath *l, int32_t pid, int32_t sig)
 {
 	if (pid <= 0 || pid >= POST_SLOTS || sig < 1 || sig > 31 || sig == SIGKILL || l->table == NULL)
 		return ASK;
 	struct post_slot *slot = &l->table[pid];
 	int32_t r = ASK;
 	__atomic_add_fetch(&slot->users, 1, __ATOMIC_SEQ_CST);
-	struct lane *to = __atomic_load_n(&slot->lane, __ATOMIC_SEQ_CST);
+	struct fastpath *to = __atomic_load_n(&slot->fast, __ATOMIC_SEQ_CST);
 	if (to != NULL) {
 		uint32_t *pending = (uint32_t *)to->sig;
 		__atomic_or_fetch(pending, 1u << (sig - 1), __ATOMIC_SEQ_CST);
@@ -612,7 +612,7 @@ static int32_t post(struct lane *l, int32_t pid, int32_t sig)
 	return r;
 }
 
-bool lane_serve(struct lane *l, struct guest_memory *m, int32_t nr, const int32_t a[6], int32_t *ret)
+bool fastpath_serve(struct fastpath *l, struct guest_memory *m, int32_t nr, const int32_t a[6], int32_t *ret)
 {
 	int32_t r;
 

@@ -43,8 +43,8 @@ func (p *Process) futexWait(word *uint32, val uint32, deadline time.Time) int32 
 	if p.words == nil {
 		return -ENOSYS
 	}
-	atomic.StoreUint32(&p.lane.Waiting, WaitFutex)
-	defer atomic.StoreUint32(&p.lane.Waiting, WaitNone)
+	atomic.StoreUint32(&p.fast.Waiting, WaitFutex)
+	defer atomic.StoreUint32(&p.fast.Waiting, WaitNone)
 	for {
 		pending := atomic.LoadUint32(&p.words.pending)
 		if p.deliverable() {

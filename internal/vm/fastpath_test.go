@@ -42,10 +42,10 @@ const (
 )
 
 const (
-	fileRW   = kernel.LaneFile | kernel.LaneRead | kernel.LaneWrite
-	socketRW = kernel.LaneSocket | kernel.LaneRead | kernel.LaneWrite | kernel.LanePoll
-	pipeR    = kernel.LanePipe | kernel.LaneRead | kernel.LanePoll
-	pipeW    = kernel.LanePipe | kernel.LaneWrite | kernel.LanePoll
+	fileRW   = kernel.FastPathFile | kernel.FastPathRead | kernel.FastPathWrite
+	socketRW = kernel.FastPathSocket | kernel.FastPathRead | kernel.FastPathWrite | kernel.FastPathPoll
+	pipeR    = kernel.FastPathPipe | kernel.FastPathRead | kernel.FastPathPoll
+	pipeW    = kernel.FastPathPipe | kernel.FastPathWrite | kernel.FastPathPoll
 )
 
 func tempFile(t *testing.T, content string) *os.File {
@@ -77,21 +77,21 @@ func pipe(t *testing.T) (r, w int) {
 	return p[0], p[1]
 }
 
-func TestLaneOff(t *testing.T) {
+func TestFastPathOff(t *testing.T) {
 	s := newStepper(t, nil)
 	s.want(4711, getpid)
-	s.lane.Off = 1
+	s.fast.Off = 1
 	s.want(asked, getpid)
-	s.lane.Off = 0
-	sig := s.lane.Sig
-	s.lane.Sig = 0
+	s.fast.Off = 0
+	sig := s.fast.Sig
+	s.fast.Sig = 0
 	s.want(asked, getpid)
-	s.lane.Sig = sig
+	s.fast.Sig = sig
 	s.want(asked, 9999)
 	s.want(asked, -1)
 }
 
-func TestLaneFile(t *testing.T) {
+func TestFastPathFile(t *testing.T) {
 	s := newStepper(t, nil)
 	f := tempFile(t, "0123456789")
 	s.fd(3, int(f.Fd()), fileRW)
@@ -138,9 +138,9 @@ func TestLaneFile(t *testing.T) {
 	s.want(-int32(unix.EINVAL), fadvise, 3, 0, 0, 4096, 0, 99)
 
 	// What is not a file of the right mode is Go's.
-	s.fd(4, int(f.Fd()), kernel.LaneFile|kernel.LaneRead)
-	s.fd(5, int(f.Fd()), kernel.LaneFile|kernel.LaneWrite)
-	s.fd(6, int(f.Fd()), kernel.LaneRead|kernel.LaneWrite)
+	s.fd(4, int(f.Fd()), kernel.FastPathFile|kernel.FastPathRead)
+	s.fd(5, int(f.Fd()), kernel.FastPathFile|kernel.FastPathWrite)
+	s.fd(6, int(f.Fd()), kernel.FastPathRead|kernel.FastPathWrite)
 	for _, fd := range []int32{-1, 0, 1023, 1024, 1 << 30, -1 << 31} {
 		for _, nr := range []int32{read, write, readv, writev, pread, pwrite, preadv, pwritev, preadv2, pwritev2, fsync, llseek, sendto, recvfrom} {
 			s.want(asked, nr, fd, 4096, 1, 0, 0, 0)
@@ -164,7 +164,7 @@ func (s *stepper) iov(pairs ...uint32) int32 {
 	return 8192
 }
 
-func TestLaneVectors(t *testing.T) {
+func TestFastPathVectors(t *testing.T) {
 	s := newStepper(t, nil)
 	f := tempFile(t, "0123456789abcdef")
 	s.fd(3, int(f.Fd()), fileRW)
@@ -196,7 +196,7 @@ func TestLaneVectors(t *testing.T) {
 	s.want(-int32(unix.EINVAL), pwritev, 3, s.iov(0, memorySize, 0, memorySize), 2, -1, -1)
 }
 
-// expectVectors does to a string what TestLaneVectors does to its file.
+// expectVectors does to a string what TestFastPathVectors does to its file.
 func expectVectors() []byte {
 	b := []byte("0123456789abcdef")
 	copy(b[4:], "1234567")
@@ -206,8 +206,8 @@ func expectVectors() []byte {
 	return b
 }
 
-// TestLaneFault: no address, length or count makes the lane touch anything outside the guest's memory.
-func TestLaneFault(t *testing.T) {
+// TestFastPathFault: no address, length or count makes the fast path touch anything outside the guest's memory.
+func TestFastPathFault(t *testing.T) {
 	s := newStepper(t, nil)
 	f := tempFile(t, "0123456789")
 	a, _ := socketpair(t)
@@ -256,10 +256,10 @@ func TestLaneFault(t *testing.T) {
 	}
 }
 
-func TestLaneSocket(t *testing.T) {
+func TestFastPathSocket(t *testing.T) {
 	s := newStepper(t, nil)
 	a, b := socketpair(t)
-	s.fd(3, a, socketRW|kernel.LaneNonblock)
+	s.fd(3, a, socketRW|kernel.FastPathNonblock)
 	mem := s.memory(0, memorySize)
 	const eagain = -int32(unix.EAGAIN)
 
@@ -288,12 +288,12 @@ func TestLaneSocket(t *testing.T) {
 	s.want(asked, sendto, 3, 4096, 10, 1, 0, 0)         // MSG_OOB
 
 	// A guest that may block gets EAGAIN only if it says so; its host cannot be polled: Go.
-	s.fd(4, a, kernel.LaneSocket|kernel.LaneRead|kernel.LaneWrite)
+	s.fd(4, a, kernel.FastPathSocket|kernel.FastPathRead|kernel.FastPathWrite)
 	s.want(eagain, recvfrom, 4, 4096, 10, 0x40, 0, 0)
 	s.want(asked, recvfrom, 4, 4096, 10, 0, 0, 0)
 	s.want(asked, read, 4, 4096, 10)
 
-	// It can be polled: the lane waits.
+	// It can be polled: the fast path waits.
 	s.fd(5, a, socketRW)
 	s.beginCall(recvfrom, 5, 4096, 10, 0, 0, 0)
 	s.blocks(kernel.WaitPoll)
@@ -317,8 +317,8 @@ func TestLaneSocket(t *testing.T) {
 	s.want(-int32(unix.EPIPE), sendto, 5, 4096, 10, 0x4000, 0, 0)
 }
 
-// TestLaneBlockingWrite: a blocking descriptor takes all, though the host's takes what it has room for.
-func TestLaneBlockingWrite(t *testing.T) {
+// TestFastPathBlockingWrite: a blocking descriptor takes all, though the host's takes what it has room for.
+func TestFastPathBlockingWrite(t *testing.T) {
 	s := newStepper(t, nil)
 	mem := s.memory(0, memorySize)
 	for i := range mem[65536:] {
@@ -356,7 +356,7 @@ func TestLaneBlockingWrite(t *testing.T) {
 			t.Errorf("interrupted after %d", k)
 		}
 		*s.pending() = 0
-		s.fd(3, w, pipeW|kernel.LaneNonblock)
+		s.fd(3, w, pipeW|kernel.FastPathNonblock)
 		s.want(-int32(unix.EAGAIN), write, 3, 65536, n)
 	}
 }
@@ -364,7 +364,7 @@ func TestLaneBlockingWrite(t *testing.T) {
 // late is how late a call may return on a machine whose processors others keep busy. A call that nothing ends returns never.
 const late = 10 * time.Second
 
-func TestLaneTime(t *testing.T) {
+func TestFastPathTime(t *testing.T) {
 	s := newStepper(t, nil)
 	for _, id := range []int32{0, 1, 2, 3, 4, 5, 6, 7} {
 		s.want(0, gettime, id, 4096)
@@ -415,13 +415,13 @@ func (s *stepper) revents(i int) int16 {
 	return (*unix.PollFd)(unsafe.Add(s.base, 8192+8*i)).Revents
 }
 
-func TestLanePoll(t *testing.T) {
+func TestFastPathPoll(t *testing.T) {
 	s := newStepper(t, nil)
 	a, b := socketpair(t)
 	r, w := pipe(t)
 	s.fd(3, a, socketRW)
 	s.fd(4, r, pipeR)
-	s.fd(5, r, kernel.LanePipe|kernel.LaneRead)
+	s.fd(5, r, kernel.FastPathPipe|kernel.FastPathRead)
 	in, out := unix.POLLIN, unix.POLLOUT
 	two := func() int32 { return s.pollfds(3, in, 4, in) }
 	const eintr = -int32(unix.EINTR)
@@ -483,7 +483,7 @@ func TestLanePoll(t *testing.T) {
 	*s.blocked(), *s.pending() = 0, 0
 
 	// A late write of the wake descriptor wakes nobody for nothing.
-	writeEventfd(int(s.lane.WakeFD))
+	writeEventfd(int(s.fast.WakeFD))
 	s.want(0, ppoll, two(), 2, s.timespec(4096, 20*time.Millisecond), 0)
 
 	unix.Close(b)
@@ -504,8 +504,8 @@ func TestLanePoll(t *testing.T) {
 	s.want(-int32(unix.EINVAL), ppoll, two(), 2, 4096, 0)
 }
 
-// TestLaneHostSignals: signals of the host program, as Go's scheduler sends them, do not show.
-func TestLaneHostSignals(t *testing.T) {
+// TestFastPathHostSignals: signals of the host program, as Go's scheduler sends them, do not show.
+func TestFastPathHostSignals(t *testing.T) {
 	s := newStepper(t, nil)
 	r, _ := pipe(t)
 	s.fd(3, r, pipeR)
@@ -574,7 +574,7 @@ func bothFutexes(t *testing.T, f func(t *testing.T, begin func(*stepper))) {
 	})
 }
 
-func TestLaneFutex(t *testing.T) {
+func TestFastPathFutex(t *testing.T) {
 	bothFutexes(t, func(t *testing.T, begin func(*stepper)) {
 		s := newStepper(t, begin)
 		const private = 128
@@ -630,8 +630,8 @@ func TestLaneFutex(t *testing.T) {
 	})
 }
 
-// TestLaneNoLostWake hammers the handshake between poster and waiter.
-func TestLaneNoLostWake(t *testing.T) {
+// TestFastPathNoLostWake hammers the handshake between poster and waiter.
+func TestFastPathNoLostWake(t *testing.T) {
 	n := 20000
 	if testing.Short() {
 		n = 2000
@@ -676,8 +676,8 @@ func TestLaneNoLostWake(t *testing.T) {
 	}
 }
 
-// TestLaneNoLostFutexWake: a wake of the object that comes together with a signal is not lost.
-func TestLaneNoLostFutexWake(t *testing.T) {
+// TestFastPathNoLostFutexWake: a wake of the object that comes together with a signal is not lost.
+func TestFastPathNoLostFutexWake(t *testing.T) {
 	n := 2000
 	if testing.Short() {
 		n = 300

@@ -1,0 +1,34 @@
+package kernel
+
+import "unsafe"
+
+// Module is a compiled program that can be run any number of times at once. Package vm implements it.
+type Module interface {
+	// Start creates a thread, on it an instance whose system calls go to h, and runs the
+	// instance's _start. It returns once the thread exists; what happens on it is reported to h.
+	Start(h Host) error
+}
+
+// Killer is a Module that can end an instance which runs guest code without ever making a system call.
+type Killer interface {
+	// Kill ends the instance of h, at the latest when it next returns from a system call; End then reports a
+	// fault. It does not block. Kill of an instance that has ended does nothing.
+	Kill(h Host) error
+}
+
+// Host is the kernel as one instance sees it. Every method is called on the instance's own thread,
+// one at a time, in the order Begin, Syscall (any number), Detach, End.
+type Host interface {
+	// Begin is called after instantiation, before guest code runs. base is the host address of the
+	// linear memory, which never moves.
+	Begin(base unsafe.Pointer, fast *FastPath)
+	// Syscall serves one env.syscall. size is the memory's present size in bytes. With done the
+	// instance ends and runs no more guest code; ret is then unused.
+	Syscall(size uint64, nr int32, a *[6]int32) (ret int32, done bool)
+	// Detach is called after the last guest instruction, while the memory and the fast path still exist: from
+	// then on nobody may touch them.
+	Detach()
+	// End is the last call: the instance and its memory are gone. fault is nil if Syscall said done
+	// or _start returned, else what killed the instance (a trap, a panic in a host call).
+	End(fault error)
+}

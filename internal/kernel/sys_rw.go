@@ -1,0 +1,130 @@
+package kernel
+
+import (
+	"nself.org/embeddedpg/internal/vfs"
+)
+
+func (p *Process) readFrom(f *openFile, b []byte) int32 {
+	if !f.readable() {
+		return -EBADF
+	}
+	switch o := f.object.(type) {
+	case *disk:
+		if o.dir {
+			return -EISDIR
+		}
+		return count(o.file.Read(b))
+	case *stream:
+		return p.streamRead(f, o, b)
+	}
+	return -EINVAL
+}
+
+func (p *Process) writeTo(f *openFile, b []byte) int32 {
+	if !f.writable() {
+		return -EBADF
+	}
+	switch o := f.object.(type) {
+	case *disk:
+		return count(o.file.Write(b))
+	case *stream:
+		return p.streamWrite(f, o, b)
+	}
+	return -EINVAL
+}
+
+// count makes a system call's result of what a vfs.File says: bytes already moved win over the error.
+func count(n int, err error) int32 {
+	if n > 0 || err == nil {
+		return int32(n)
+	}
+	return -errnoOf(err)
+}
+
+func (p *Process) read(a *[6]int32) int32 { return p.transferOne(a, p.readFrom) }
+
+func (p *Process) write(a *[6]int32) int32 { return p.transferOne(a, p.writeTo) }
+
+func (p *Process) transferOne(a *[6]int32, move func(*openFile, []byte) int32) int32 {
+	f := p.file(a[0])
+	if f == nil {
+		return -EBADF
+	}
+	b, ok := p.mem.bytes(uint32(a[1]), uint32(a[2]))
+	if !ok {
+		return -EFAULT
+	}
+	return move(f, b)
+}
+
+func (p *Process) readv(a *[6]int32) int32 { return p.transferAll(a, p.readFrom) }
+
+func (p *Process) writev(a *[6]int32) int32 { return p.transferAll(a, p.writeTo) }
+
+func (p *Process) transferAll(a *[6]int32, move func(*openFile, []byte) int32) int32 {
+	f := p.file(a[0])
+	if f == nil {
+		return -EBADF
+	}
+	bufs, e := p.mem.iovecs(uint32(a[1]), a[2])
+	if e != 0 {
+		return -e
+	}
+	return vectored(bufs, func(b []byte, _ int) int32 { return move(f, b) })
+}
+
+// vectored moves each buffer in turn until one is not moved whole. op gets the number of bytes moved before.
+func vectored(bufs [][]byte, op func(b []byte, done int) int32) int32 {
+	total := int32(0)
+	for _, b := range bufs {
+		if len(b) == 0 {
+			continue
+		}
+		n := op(b, int(total))
+		if n < 0 {
+			if total > 0 {
+				return total
+			}
+			return n
+		}
+		total += n
+		if int(n) < len(b) {
+			break
+		}
+	}
+	return total
+}
+
+// zero makes a system call's result of an error.
+func zero(err error) int32 {
+	if err != nil {
+		return -errnoOf(err)
+	}
+	return 0
+}
+
+// pipe2 makes a pipe. The structure is {i32 read end, i32 write end}.
+func (p *Process) pipe2(a *[6]int32) int32 {
+	out, ok := p.mem.bytes(uint32(a[0]), 8)
+	if !ok {
+		return -EFAULT
+	}
+	r, w, err := newPipe()
+	if err != nil {
+		return -errnoOf(err)
+	}
+	flags := uint32(a[1])
+	cloexec := flags&vfs.O_CLOEXEC != 0
+	flags &= vfs.O_NONBLOCK
+	rfd := p.install(newOpenFile(&stream{fd: r, kind: streamPipe}, vfs.O_RDONLY|flags), cloexec, 0)
+	wfd := p.install(newOpenFile(&stream{fd: w, kind: streamPipe}, vfs.O_WRONLY|flags), cloexec, 0)
+	if rfd < 0 || wfd < 0 {
+		if rfd >= 0 {
+			p.closeFD(int(rfd))
+		}
+		return -EMFILE
+	}
+	put32(out, 0, rfd)
+	put32(out, 4, wfd)
+	return 0
+}
