@@ -96,13 +96,18 @@ func (s *Server) create(ctx context.Context, o BackupOptions, f func(context.Con
 	return f(ctx, t, backup.CreateOptions(o))
 }
 
-// Backups returns the complete backups in a directory, oldest first; only those of one name if name is not empty. An empty
-// dir is .nself/backups in the home directory. A directory that does not exist has none.
-func Backups(dir, name string) ([]Backup, error) { return backup.List(dir, name) }
+// Backups returns the backups in a directory, oldest first; only those of one name if name is not empty. An empty dir is
+// .nself/backups in the home directory. A directory that does not exist holds none. Damaged backups are among them.
+func Backups(ctx context.Context, dir, name string) ([]Backup, error) {
+	return backup.List(ctx, dir, name)
+}
 
 // FindBackup returns the backup that id names: an ID in dir, or "latest" of those with the name (of all, if name is
 // empty), or the path of a file or directory, which may be a dump that another program made with PostgreSQL's own.
-func FindBackup(dir, name, id string) (*Backup, error) { return backup.Find(dir, name, id) }
+// A damaged backup is an error, also as the latest one.
+func FindBackup(ctx context.Context, dir, name, id string) (*Backup, error) {
+	return backup.Find(ctx, dir, name, id)
+}
 
 // RestoreOptions say what Restore does with a dump.
 type RestoreOptions struct {
@@ -195,7 +200,7 @@ type Pruned = backup.Pruned
 
 // PruneBackups removes backups that the rules do not keep: none, without a rule; if both rules are given, what both let go. It also removes
 // what interrupted backups of that name left.
-func PruneBackups(o PruneOptions) (Pruned, error) { return backup.Prune(o) }
+func PruneBackups(ctx context.Context, o PruneOptions) (Pruned, error) { return backup.Prune(ctx, o) }
 
 // door opens a socket for PostgreSQL's client programs that lets them in without a password, as Dial does. It is in a
 // directory that only this user can enter.

@@ -120,7 +120,7 @@ func TestBackupAndRestore(t *testing.T) {
 // testVerifyFails has the manifest tell of other contents than the dump's.
 func testVerifyFails(t *testing.T, dir string) {
 	ctx := context.Background()
-	b, err := embeddedpg.FindBackup(dir, "app", "latest")
+	b, err := embeddedpg.FindBackup(ctx, dir, "app", "latest")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func testFailedRestore(t *testing.T, s *embeddedpg.Server, c *pgx.Conn, dir stri
 	if err := os.WriteFile(bad, []byte("CREATE TABLE x (a int);\nCREATE TABLE x (a int);\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b, err := embeddedpg.FindBackup(dir, "", bad)
+	b, err := embeddedpg.FindBackup(ctx, dir, "", bad)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func testFailedRestore(t *testing.T, s *embeddedpg.Server, c *pgx.Conn, dir stri
 // testNewCluster restores into a server that lacks the roles.
 func testNewCluster(t *testing.T, dir string) {
 	ctx := context.Background()
-	b, err := embeddedpg.FindBackup(dir, "app", "latest")
+	b, err := embeddedpg.FindBackup(ctx, dir, "app", "latest")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func testNewCluster(t *testing.T, dir string) {
 
 // testCancel ends a backup and a restore in their midst.
 func testCancel(t *testing.T, s *embeddedpg.Server, dir string) {
-	before, err := embeddedpg.Backups(dir, "")
+	before, err := embeddedpg.Backups(context.Background(), dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func testCancel(t *testing.T, s *embeddedpg.Server, dir string) {
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	after, _ := embeddedpg.Backups(dir, "")
+	after, _ := embeddedpg.Backups(context.Background(), dir, "")
 	left, _ := filepath.Glob(filepath.Join(dir, ".partial*"))
 	if len(after) != len(before) || left != nil {
 		t.Error("left of a cancelled backup:", len(after)-len(before), left)

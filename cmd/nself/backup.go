@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -85,6 +84,23 @@ func (p *project) archiveDir() (string, error) {
 	return filepath.Join(dir, name+"_wal"), err
 }
 
+// find returns the backup that an argument names.
+func (b *backups) find(ctx context.Context, which string) (*backup.Backup, error) {
+	dir, name, err := b.place()
+	if err != nil {
+		return nil, err
+	}
+	found, err := backup.Find(ctx, dir, name, which)
+	var e *embeddedpg.Error
+	if errors.Is(err, backup.ErrNoBackup) && errors.As(err, &e) {
+		e.Hint = "nself backup list shows those that are there"
+		if which == backup.Latest {
+			e.Hint = "make one: nself backup create"
+		}
+	}
+	return found, err
+}
+
 // target is the project's running database.
 func (b *backups) target(ctx context.Context) (backup.Target, database, error) {
 	db, err := b.reach(ctx)
@@ -149,165 +165,6 @@ moment since.`,
 	c.Flags().StringVar(&database, "database", "", "the database; default: the project's")
 	c.Flags().BoolVar(&noSums, "no-sums", false, "do not count and add up the tables: quicker, and verify can compare nothing")
 	return c
-}
-
-// listed is a backup as list --json shows it: without the SQL of roles.
-type listed struct {
-	ID       string    `json:"id"`
-	Name     string    `json:"name"`
-	Tag      string    `json:"tag,omitempty"`
-	Created  time.Time `json:"created"`
-	Format   string    `json:"format"`
-	Database string    `json:"database,omitempty"`
-	Version  string    `json:"server_version"`
-	Size     int64     `json:"size"`
-	Path     string    `json:"path"`
-}
-
-func (b *backups) newList() *cobra.Command {
-	var all bool
-	var format string
-	var asJSON *bool
-	c := &cobra.Command{
-		Use:   "list",
-		Short: "List the complete backups",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if format != "table" && format != "json" {
-				return &embeddedpg.Error{Op: "use --format", Path: format, Err: errors.New("there is no such format"), Hint: "use table or json"}
-			}
-			dir, name, err := b.place()
-			if err != nil {
-				return err
-			}
-			if all {
-				name = ""
-			}
-			found, err := backup.List(dir, name)
-			if err != nil {
-				return err
-			}
-			if *asJSON || format == "json" {
-				list := []listed{}
-				for _, f := range found {
-					list = append(list, listed{f.ID, f.Name, f.Tag, f.Created, string(f.Format), f.Database, f.Version, f.Size, f.Path})
-				}
-				return printJSON(cmd.OutOrStdout(), list)
-			}
-			if len(found) == 0 {
-				fmt.Fprintf(cmd.OutOrStdout(), "No backups in %s.\n", dir)
-				return nil
-			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "ID\tCREATED\tFORMAT\tDATABASE\tSIZE")
-			for _, f := range found {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", f.ID, f.Created.Local().Format(time.DateTime), f.Format, cmp.Or(f.Database, "all"), size(f.Size))
-			}
-			return w.Flush()
-		},
-	}
-	c.Flags().BoolVar(&all, "all", false, "those of other projects too")
-	asJSON = jsonFlag(c)
-	c.Flags().StringVar(&format, "format", "table", "table or json")
-	return c
-}
-
-func (b *backups) newVerify() *cobra.Command {
-	return &cobra.Command{
-		Use:   "verify ID|latest|FILE",
-		Short: "Prove a backup by restoring it into a temporary database",
-		Long: `Prove a backup: compare its files with their checksums, restore it into a temporary database server, and compare each table's number of
-rows and checksum with what the database held. The project's database is not touched and need not run. It takes the
-time of a restore, and its room in the directory for temporary files.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, name, err := b.place()
-			if err != nil {
-				return err
-			}
-			found, err := backup.Find(dir, name, args[0])
-			if err != nil {
-				return err
-			}
-			show := newBackupProgress(cmd.ErrOrStderr())
-			v, err := embeddedpg.VerifyBackup(cmd.Context(), found, embeddedpg.VerifyBackupOptions{Progress: show.show})
-			show.end()
-			if err != nil {
-				return err
-			}
-			how := "it can be restored; there are no numbers to compare the tables with"
-			if v.Compared {
-				how = "each is as it was when the backup was made"
-			} else if found.Format.Physical() {
-				how = "the cluster recovers, and each can be read"
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "Backup %s is good: %s, %s; %s.\n", found.ID, plural(v.Tables, "table"), plural(int(v.Rows), "row"), how)
-			return nil
-		},
-	}
-}
-
-func (b *backups) newPrune() *cobra.Command {
-	var o backup.PruneOptions
-	var older string
-	c := &cobra.Command{
-		Use:   "prune",
-		Short: "Remove old backups, and what interrupted ones left",
-		Long: `Remove old backups of this project by the rules given, and what interrupted backups left. With both rules, a backup goes if both let
-it. Without one, only what interrupted backups left goes. Archived log that no base backup needs any more goes too.`,
-		Example: `  nself backup prune --keep 7
-  nself backup prune --older-than 30d --keep 3 --dry-run`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if o.Dir, o.Name, err = b.place(); err != nil {
-				return err
-			}
-			if o.Archive, err = b.archiveDir(); err != nil {
-				return err
-			}
-			if older != "" {
-				if o.OlderThan, err = age(older); err != nil {
-					return err
-				}
-			}
-			done, err := backup.Prune(o)
-			verb := "Removed"
-			if o.DryRun {
-				verb = "Would remove"
-			}
-			for _, x := range done.Backups {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s %s (%s)\n", verb, x.ID, size(x.Size))
-			}
-			for _, x := range done.Partial {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s %s (incomplete)\n", verb, x)
-			}
-			if n := len(done.Segments); n > 0 {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s %d files of archived log\n", verb, n)
-			}
-			if len(done.Backups)+len(done.Partial)+len(done.Segments) == 0 && err == nil {
-				fmt.Fprintln(cmd.OutOrStdout(), "Nothing to remove.")
-			}
-			return err
-		},
-	}
-	c.Flags().IntVar(&o.Keep, "keep", 0, "keep so many of the newest, of each type")
-	c.Flags().StringVar(&older, "older-than", "", "remove only what is older: 30d, 12h")
-	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "only say what would be removed")
-	return c
-}
-
-// age reads a duration, in which a number with d means days.
-func age(s string) (time.Duration, error) {
-	d, err := time.ParseDuration(s)
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		var n float64
-		n, err = strconv.ParseFloat(days, 64)
-		d = time.Duration(n * 24 * float64(time.Hour))
-	}
-	if err != nil || d <= 0 {
-		return 0, &embeddedpg.Error{Op: "use --older-than", Path: s, Err: errors.New("it is not a length of time"), Hint: "write 30d, 12h or 90m"}
-	}
-	return d, nil
 }
 
 // backupProgress shows the stages: on a terminal in one line that changes, else a line each.

@@ -61,11 +61,7 @@ With --data-dir, either goes into a data directory of its own, and the project's
 			if err != nil {
 				return err
 			}
-			dir, name, err := b.place()
-			if err != nil {
-				return err
-			}
-			if r.found, err = backup.Find(dir, name, which); err != nil {
+			if r.found, err = b.find(cmd.Context(), which); err != nil {
 				return err
 			}
 			r.args, r.yes = rest, r.yes || r.replace

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -136,10 +137,7 @@ func TestBackupCommands(t *testing.T) {
 	if out := p.ok("backup", "prune", "--older-than", "1d"); !strings.Contains(out, "archived log") && !strings.Contains(out, "Nothing") {
 		t.Error(out)
 	}
-	p.ok("backup", "prune", "--older-than", "0.000001s")
-	if out := p.ok("backup", "list"); !strings.Contains(out, "No backups") {
-		t.Error(out)
-	}
+	p.testDamaged(list[0].ID, dir)
 	for _, args := range [][]string{
 		{"create", "--format", "zip"}, {"create", "--type", "minio"}, {"create", "--tag", "../x"}, {"restore", "none"}, {"verify", "none"},
 		{"prune", "--older-than", "x"}, {"list", "--format", "x"},
@@ -148,4 +146,39 @@ func TestBackupCommands(t *testing.T) {
 			t.Errorf("%v: %+v", args, r)
 		}
 	}
+}
+
+// testDamaged has one good dump, one good base backup, and cuts a newer dump.
+func (p *projectDir) testDamaged(good, dir string) {
+	p.t.Helper()
+	p.ok("backup", "create", "--tag", "cut")
+	var list []listed
+	if err := json.Unmarshal([]byte(p.ok("backup", "list", "--json")), &list); err != nil || len(list) != 3 || list[2].Damaged != "" {
+		p.t.Fatal(list, err)
+	}
+	cut := list[2]
+	if err := os.Truncate(cut.Path, cut.Size-1); err != nil {
+		p.t.Fatal(err)
+	}
+	if out := p.ok("backup", "list"); !strings.Contains(out, "damaged") {
+		p.t.Error(out)
+	}
+	if err := json.Unmarshal([]byte(p.ok("backup", "list", "--json")), &list); err != nil || len(list) != 3 || list[2].Damaged == "" {
+		p.t.Error(list, err)
+	}
+	for _, args := range [][]string{{"verify", "latest"}, {"restore", "--yes", "latest"}, {"verify", cut.ID}, {"restore", "--yes", cut.Path}} {
+		if r := p.run(append([]string{"backup"}, args...)...); r.code != 1 || !strings.Contains(r.err, cut.ID) || !strings.Contains(r.err, "damaged") {
+			p.t.Errorf("%v: %+v", args, r)
+		}
+	}
+	// Neither rule removes the last good one of a kind, and the exit code tells of the damaged one.
+	for _, rule := range [][]string{{"--keep", "1"}, {"--older-than", "0.000001s"}} {
+		if r := p.run(append([]string{"backup", "prune"}, rule...)...); r.code != 1 || !strings.Contains(r.err, cut.ID) {
+			p.t.Errorf("%v: %+v", rule, r)
+		}
+	}
+	if entries, _ := filepath.Glob(filepath.Join(dir, "*.json")); len(entries) != 3 {
+		p.t.Error("left:", entries)
+	}
+	p.ok("backup", "verify", good)
 }

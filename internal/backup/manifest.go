@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -31,12 +32,15 @@ const (
 // Physical reports whether the backup is of a whole cluster.
 func (f Format) Physical() bool { return f == BaseTar || f == BasePlain }
 
-// extension is the end of the backup's file name.
+// formats are all of them.
+var formats = []Format{Custom, Plain, Directory, Tar, BaseTar, BasePlain}
+
+// extension is the end of the backup's file name; "" for no format.
 func (f Format) extension() string {
 	return map[Format]string{Custom: ".dump", Plain: ".sql", Directory: ".dir", Tar: ".tar", BaseTar: ".base", BasePlain: ".base"}[f]
 }
 
-// Backup describes a complete backup. It is kept as a file of JSON beside it.
+// Backup describes a backup. It is kept as a file of JSON beside it.
 type Backup struct {
 	ID       string    `json:"id"`
 	Name     string    `json:"name"` // whose backup it is: the first part of ID
@@ -49,6 +53,7 @@ type Backup struct {
 	Files    []File    `json:"files"`            // what it consists of
 	Tables   []Table   `json:"tables,omitempty"` // of a logical backup, unless left out
 	Path     string    `json:"-"`                // the file or directory
+	Damaged  error     `json:"-"`                // why it cannot be used; nil: nothing is known to be wrong with it
 
 	Contents *Contents `json:"contents,omitempty"` // of a logical backup: what is needed beside the dump
 	Base     *Base     `json:"base,omitempty"`     // of a physical backup
@@ -103,7 +108,7 @@ func (b *Backup) write(path string) error {
 }
 
 // errForeign says that a file is no manifest of ours.
-var errForeign = errors.New("it does not describe a backup")
+var errForeign = errors.New("its description cannot be read")
 
 func readManifest(path string) (*Backup, error) {
 	text, err := os.ReadFile(path)
@@ -115,7 +120,7 @@ func readManifest(path string) (*Backup, error) {
 		return nil, errForeign
 	}
 	if m.Version > manifestVersion {
-		return nil, &fault.Error{Op: "read", Path: path, Err: fmt.Errorf("it has version %d, and this program knows %d", m.Version, manifestVersion), Hint: "use a newer nself"}
+		return nil, fmt.Errorf("its description has version %d, and this program knows %d: it was made by a newer program", m.Version, manifestVersion)
 	}
 	m.Path = filepath.Join(filepath.Dir(path), m.ID+m.Format.extension())
 	return &m.Backup, nil
@@ -129,22 +134,31 @@ func (b *Backup) present() error {
 			return err
 		}
 		if !st.Mode().IsRegular() || st.Size() != f.Size {
-			return fmt.Errorf("%s has %d bytes instead of %d", filepath.Join(b.Path, f.Name), st.Size(), f.Size)
+			return fmt.Errorf("%s has %d bytes instead of %d", filepath.Join(filepath.Base(b.Path), f.Name), st.Size(), f.Size)
 		}
 	}
 	return nil
 }
 
-// checkFiles compares every file with its checksum.
-func (b *Backup) checkFiles(progress func(done, total int64)) error {
+// checkFiles compares every file with its checksum. A backup that is known to be damaged is an error at once.
+func (b *Backup) checkFiles(ctx context.Context, progress func(done, total int64)) error {
+	if err := b.usable(nil); err != nil {
+		return err
+	}
 	var done int64
 	for _, f := range b.Files {
-		sum, size, err := hashFile(filepath.Join(b.Path, f.Name))
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		sum, size, err := hashFile(ctx, filepath.Join(b.Path, f.Name))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = &fault.Error{Op: "check the backup", Path: b.ID, Err: fmt.Errorf("%w: %w", ErrDamaged, err), Hint: "use another backup"}
+		}
 		if err != nil {
 			return err
 		}
 		if sum != f.SHA256 || size != f.Size {
-			return &fault.Error{Op: "check the backup", Path: filepath.Join(b.Path, f.Name), Err: errors.New("it is damaged: its checksum differs"), Hint: "use another backup: nself backup list"}
+			return &fault.Error{Op: "check the backup", Path: filepath.Join(b.Path, f.Name), Err: fmt.Errorf("%w: its checksum differs", ErrDamaged), Hint: "use another backup"}
 		}
 		done += size
 		progress(done, b.Size)
@@ -153,7 +167,7 @@ func (b *Backup) checkFiles(progress func(done, total int64)) error {
 }
 
 // describe fills in the files of what is at path, and their sizes and checksums.
-func (b *Backup) describe(path string) error {
+func (b *Backup) describe(ctx context.Context, path string) error {
 	b.Files, b.Size = nil, 0
 	return filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -167,7 +181,7 @@ func (b *Backup) describe(path string) error {
 			name = ""
 		}
 		f := File{Name: filepath.ToSlash(name)}
-		if f.SHA256, f.Size, err = hashFile(p); err != nil {
+		if f.SHA256, f.Size, err = hashFile(ctx, p); err != nil {
 			return err
 		}
 		b.Size += f.Size
@@ -176,13 +190,26 @@ func (b *Backup) describe(path string) error {
 	})
 }
 
-func hashFile(path string) (sum string, size int64, err error) {
+func hashFile(ctx context.Context, path string) (sum string, size int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", 0, err
 	}
 	defer f.Close()
 	h := sha256.New()
-	size, err = io.Copy(h, f)
+	size, err = io.Copy(h, &cancelable{ctx, f})
 	return hex.EncodeToString(h.Sum(nil)), size, err
+}
+
+// cancelable is a reader that ends with its context.
+type cancelable struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c *cancelable) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
 }

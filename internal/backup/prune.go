@@ -1,10 +1,12 @@
 package backup
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,10 +18,10 @@ import (
 type PruneOptions struct {
 	Dir       string        // "": the default
 	Name      string        // whose backups; required
-	Keep      int           // the newest of each kind, logical and physical, that stay in any case; 0: no rule
-	OlderThan time.Duration // only what is older goes; 0: no rule
+	Keep      int           // how many of the newest to keep, of each database's dumps and of the base backups; 0: no rule
+	OlderThan time.Duration // only what is older is removed; 0: no rule
 	DryRun    bool          // remove nothing
-	Archive   string        // directory of archived WAL: what no physical backup needs any more goes too
+	Archive   string        // directory of archived WAL: what no physical backup needs any more is removed too
 }
 
 // Pruned is what Prune removed.
@@ -27,50 +29,45 @@ type Pruned struct {
 	Backups  []Backup
 	Partial  []string // leftovers of backups that were not completed
 	Segments []string // archived WAL
+	Damaged  []Backup // that were found and not removed
 }
 
-// Prune removes backups that the rules do not keep, and what interrupted backups left. Where both rules are given a
-// backup goes only if both let it. Nothing else in the directory is touched.
-func Prune(o PruneOptions) (Pruned, error) {
+// Prune removes the backups that every given rule releases, and what interrupted backups left. Nothing else in the
+// directory is touched. The newest good backup of each database, and of the cluster, stays in any case: before anything is
+// removed its files are compared with their checksums. A damaged backup counts for nothing: it is removed once the
+// rules release it, and enough good ones are newer.
+func Prune(ctx context.Context, o PruneOptions) (Pruned, error) {
 	var done Pruned
 	dir, err := place(o.Dir)
 	if err != nil {
 		return done, err
 	}
 	if o.Keep < 0 || o.OlderThan < 0 {
-		return done, &fault.Error{Op: "prune", Err: errors.New("a negative number")}
+		return done, &fault.Error{Op: "prune", Err: errors.New("a number is negative"), Hint: "give 0 for no rule"}
 	}
 	if o.Name == "" {
-		return done, &fault.Error{Op: "prune", Err: errors.New("whose backups is not said")}
+		return done, &fault.Error{Op: "prune", Err: errors.New("whose backups to remove is not said"), Hint: "give the name that they were made with"}
 	}
-	all, err := List(dir, o.Name)
+	all, err := List(ctx, dir, o.Name)
 	if err != nil {
 		return done, err
 	}
-	var newer [2]int
-	var stay []Backup
-	now := time.Now()
-	for i := len(all) - 1; i >= 0; i-- {
-		b := all[i]
-		kind := 0
-		if b.Format.Physical() {
-			kind = 1
-		}
-		newer[kind]++
-		goes := o.Keep > 0 || o.OlderThan > 0
-		if o.Keep > 0 && newer[kind] <= o.Keep || o.OlderThan > 0 && now.Sub(b.Created) < o.OlderThan {
-			goes = false
-		}
-		if !goes {
-			stay = append(stay, b)
-			continue
-		}
+	gone, stay, err := o.divide(ctx, all)
+	if err != nil {
+		return done, err
+	}
+	for _, b := range gone {
 		if !o.DryRun {
 			if err := remove(dir, b); err != nil {
 				return done, err
 			}
 		}
 		done.Backups = append(done.Backups, b)
+	}
+	for _, b := range stay {
+		if b.Damaged != nil {
+			done.Damaged = append(done.Damaged, b)
+		}
 	}
 	if done.Partial, err = prunePartial(dir, o); err != nil {
 		return done, err
@@ -81,16 +78,57 @@ func Prune(o PruneOptions) (Pruned, error) {
 	return done, err
 }
 
+// divide says which of the backups, oldest first, are removed by the rules, newest first, and which stay.
+func (o PruneOptions) divide(ctx context.Context, all []Backup) (gone, stay []Backup, err error) {
+	if o.Keep == 0 && o.OlderThan == 0 {
+		return nil, all, nil
+	}
+	const anyDump = "dump"
+	good := map[string]int{} // newer ones than the backup at hand, by what they are of
+	now := time.Now()
+	for _, b := range slices.Backward(all) {
+		of := anyDump + " of " + b.Database
+		switch {
+		case b.Format.Physical():
+			of = "cluster"
+		case b.Database == "": // its description is damaged
+			of = anyDump
+		}
+		if b.Damaged == nil && good[of] == 0 {
+			// The one that stays when all others are removed must be proved. A newer one that is not leaves its place.
+			err := b.checkFiles(ctx, func(int64, int64) {})
+			if err != nil && !errors.Is(err, ErrDamaged) {
+				return nil, nil, err
+			}
+			b.Damaged = err
+		}
+		released := good[of] >= max(1, o.Keep) && now.Sub(b.Created) >= o.OlderThan
+		if b.Damaged == nil {
+			good[of]++
+			if b.Database != "" {
+				good[anyDump]++
+			}
+		}
+		if released {
+			gone = append(gone, b)
+		} else {
+			stay = append(stay, b)
+		}
+	}
+	return gone, stay, nil
+}
+
 // remove takes the data away first, in one step, by the name that marks what is not complete.
 func remove(dir string, b Backup) error {
 	tmp := filepath.Join(dir, partialPrefix+b.ID)
 	if err := os.Mkdir(tmp, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := os.Rename(b.Path, filepath.Join(tmp, "data")); err != nil {
+	// Of a damaged backup either may be missing.
+	if err := os.Rename(b.Path, filepath.Join(tmp, "data")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.Remove(filepath.Join(dir, b.ID+".json")); err != nil {
+	if err := os.Remove(filepath.Join(dir, b.ID+".json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err := os.RemoveAll(tmp); err != nil {
@@ -99,8 +137,7 @@ func remove(dir string, b Backup) error {
 	return hostdir.SyncPath(dir)
 }
 
-// prunePartial removes what was left by makers that live no more: nobody holds its lock. It also removes manifests whose
-// data never got its name.
+// prunePartial removes what was left by makers that have died: nobody holds its lock.
 func prunePartial(dir string, o PruneOptions) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -111,46 +148,56 @@ func prunePartial(dir string, o PruneOptions) ([]string, error) {
 	}
 	var gone []string
 	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		id, isPartial := strings.CutPrefix(e.Name(), partialPrefix)
-		switch {
-		case isPartial && e.IsDir() && strings.HasPrefix(id, o.Name+"_"):
-			lock, err := os.OpenFile(filepath.Join(path, partialLock), os.O_RDWR|os.O_CREATE, 0o600)
-			if err != nil {
-				return gone, err
-			}
-			err = hostdir.TryLock(lock)
-			if err == nil && !o.DryRun {
-				err = os.RemoveAll(path)
-			}
-			lock.Close()
-			if errors.Is(err, hostdir.ErrLocked) {
-				continue // it is being made
-			}
-			if err != nil {
-				return gone, err
-			}
-		case e.Type().IsRegular() && strings.HasSuffix(e.Name(), ".json"):
-			b, err := readManifest(path)
-			if err != nil || b.Name != o.Name || b.ID+".json" != e.Name() {
-				continue
-			}
-			_, dataErr := os.Lstat(b.Path)
-			_, partialErr := os.Lstat(filepath.Join(dir, partialPrefix+b.ID))
-			if !errors.Is(dataErr, fs.ErrNotExist) || !errors.Is(partialErr, fs.ErrNotExist) {
-				continue // complete, or just being renamed
-			}
-			if !o.DryRun {
-				if err := os.Remove(path); err != nil {
-					return gone, err
-				}
-			}
-		default:
+		id, ok := strings.CutPrefix(e.Name(), partialPrefix)
+		if !ok || !e.IsDir() {
 			continue
 		}
-		gone = append(gone, path)
+		if b := fromID(dir, id); b == nil || b.Name != o.Name {
+			continue
+		}
+		removed, err := removePartial(dir, id, o.DryRun)
+		gone = append(gone, removed...)
+		if err != nil {
+			return gone, err
+		}
 	}
 	return gone, nil
+}
+
+// removePartial removes one of them, and first the manifest whose data never got its name: alone it would be taken
+// for that of a damaged backup. One that is being made stays.
+func removePartial(dir, id string, dryRun bool) (gone []string, err error) {
+	path := filepath.Join(dir, partialPrefix+id)
+	lock, err := os.OpenFile(filepath.Join(path, partialLock), os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // complete meanwhile
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
+	if err := hostdir.TryLock(lock); errors.Is(err, hostdir.ErrLocked) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	manifest := filepath.Join(dir, id+".json")
+	if b, err := readManifest(manifest); err == nil && b.ID == id {
+		if _, err := os.Lstat(b.Path); errors.Is(err, fs.ErrNotExist) {
+			if !dryRun {
+				if err := os.Remove(manifest); err != nil {
+					return nil, err
+				}
+			}
+			gone = append(gone, manifest)
+		}
+	}
+	if !dryRun {
+		if err := os.RemoveAll(path); err != nil {
+			return gone, err
+		}
+	}
+	return append(gone, path), nil
 }
 
 // pruneArchive removes the segments before the first that any physical backup which stays needs. Without such a backup it
@@ -158,6 +205,9 @@ func prunePartial(dir string, o PruneOptions) ([]string, error) {
 func pruneArchive(o PruneOptions, stay []Backup) ([]string, error) {
 	first := ""
 	for _, b := range stay {
+		if b.Format.Physical() && b.Base == nil {
+			return nil, nil // what it needs is not known: its description is damaged
+		}
 		if b.Base != nil && len(b.Base.StartWAL) == walNameLen && (first == "" || b.Base.StartWAL[8:] < first) {
 			first = b.Base.StartWAL[8:]
 		}

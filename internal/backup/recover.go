@@ -41,7 +41,7 @@ func Recover(ctx context.Context, o RecoverOptions) (Recovered, error) {
 		return Recovered{}, &fault.Error{Op: "restore", Path: b.ID, Err: fmt.Errorf("it is younger (%s) than the moment that is wanted", b.Created.Format(time.RFC3339)), Hint: "use an older base backup: nself backup list"}
 	}
 	o.Progress = oneAtATime(o.Progress)
-	if err := b.checkFiles(func(d, total int64) { o.Progress(Progress{Stage: StageCheck, Done: d, Total: total}) }); err != nil {
+	if err := b.checkFiles(ctx, func(d, total int64) { o.Progress(Progress{Stage: StageCheck, Done: d, Total: total}) }); err != nil {
 		return Recovered{}, err
 	}
 	// Holding the data directory keeps every server from starting on it meanwhile.

@@ -47,7 +47,7 @@ func restore(ctx context.Context, t Target, o RestoreOptions) (Restored, error) 
 		return Restored{}, &fault.Error{Op: "restore", Path: b.ID, Err: errors.New("it is a base backup: it holds a whole cluster, not a database"), Hint: "restore it into a data directory"}
 	}
 	o.Progress = oneAtATime(o.Progress)
-	if err := b.checkFiles(func(d, total int64) { o.Progress(Progress{Stage: StageCheck, Done: d, Total: total}) }); err != nil {
+	if err := b.checkFiles(ctx, func(d, total int64) { o.Progress(Progress{Stage: StageCheck, Done: d, Total: total}) }); err != nil {
 		return Restored{}, err
 	}
 	if err := t.takesDumps(ctx, o.Database); err != nil {

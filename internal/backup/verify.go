@@ -37,7 +37,7 @@ var scratchSettings = map[string]string{
 func Verify(ctx context.Context, o VerifyOptions) (Verified, error) {
 	v := Verified{Backup: *o.Backup}
 	progress := oneAtATime(o.Progress)
-	if err := o.Backup.checkFiles(func(d, total int64) { progress(Progress{Stage: StageCheck, Done: d, Total: total}) }); err != nil {
+	if err := o.Backup.checkFiles(ctx, func(d, total int64) { progress(Progress{Stage: StageCheck, Done: d, Total: total}) }); err != nil {
 		return v, err
 	}
 	if o.Backup.Format.Physical() {
@@ -108,7 +108,7 @@ func verifyBase(ctx context.Context, o VerifyOptions, v *Verified, progress func
 		args = append([]string{"--no-parse-wal"}, args...) // it does not read WAL in tar files
 	}
 	if err := t.run(ctx, "", nil, "pg_verifybackup", args...); err != nil {
-		return &fault.Error{Op: "verify", Path: o.Backup.Path, Err: err, Hint: "use another backup: nself backup list"}
+		return &fault.Error{Op: "verify", Path: o.Backup.Path, Err: err, Hint: "use another backup"}
 	}
 	tmp, err := hostdir.MakeTemp("", "embeddedpg-verify-")
 	if err != nil {

@@ -105,7 +105,7 @@ func TestDumpNativeToOurs(t *testing.T) {
 	for _, f := range formats {
 		file := p.path("dump_" + f.letter)
 		p.run(t, n.env(), "pg_dump", "-F"+f.letter, "-f", p.inside(file))
-		b, err := embeddedpg.FindBackup(p.path("none"), "", file)
+		b, err := embeddedpg.FindBackup(context.Background(), p.path("none"), "", file)
 		if err != nil || b.Format != f.format {
 			t.Fatal(b, err)
 		}
