@@ -1,10 +1,6 @@
 package embeddedpg
 
-import (
-	"net/url"
-	"strconv"
-	"strings"
-)
+import "nself.org/embeddedpg/internal/connect"
 
 // ConnString returns a URL to connect to a database over the Unix socket, for libpq, pgx, lib/pq,
 // node-postgres and others:
@@ -17,20 +13,7 @@ func (s *Server) ConnString(database string) string {
 	if database == "" {
 		database = s.cfg.Database
 	}
-	user := url.User(s.cfg.Superuser)
-	if s.cfg.Password != "" {
-		user = url.UserPassword(s.cfg.Superuser, s.cfg.Password)
-	}
-	u := url.URL{
-		Scheme:   "postgresql",
-		User:     user,
-		Path:     "/" + database,
-		RawQuery: "host=" + escapePath(s.cfg.SocketDir) + "&port=" + strconv.Itoa(s.cfg.Port) + "&sslmode=disable",
-	}
-	return u.String()
-}
-
-// escapePath escapes a path for a query. libpq does not read + as a space there, and / needs no escape.
-func escapePath(path string) string {
-	return strings.NewReplacer("+", "%20", "%2F", "/").Replace(url.QueryEscape(path))
+	return connect.Server{
+		Host: s.cfg.SocketDir, Port: s.cfg.Port, User: s.cfg.Superuser, Password: s.cfg.Password, Database: database,
+	}.URL()
 }

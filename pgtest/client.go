@@ -86,7 +86,7 @@ func own(ctx context.Context, settings map[string]string) (*client, error) {
 	}
 	ours, theirs := net.Pipe()
 	go server.ServeConn(theirs) // ends with the pipe; server.Close waits for it
-	c, err := connect(ctx, ours)
+	c, err := newClient(ctx, ours)
 	if err != nil {
 		return nil, errors.Join(err, server.Close())
 	}
@@ -100,7 +100,7 @@ func shared(ctx context.Context, mode string, settings map[string]string) (*clie
 	if err != nil {
 		return nil, err
 	}
-	c, err := connect(ctx, conn)
+	c, err := newClient(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +108,8 @@ func shared(ctx context.Context, mode string, settings map[string]string) (*clie
 	return c, nil
 }
 
-// connect takes over conn, the other end of which serves a Session.
-func connect(ctx context.Context, conn net.Conn) (*client, error) {
+// newClient takes over conn, the other end of which serves a Session.
+func newClient(ctx context.Context, conn net.Conn) (*client, error) {
 	c := &client{rpc: rpc.NewClient(conn), end: func() error { return nil }}
 	if err := c.call(ctx, "Hello", testserver.Empty{}, &c.info); err != nil {
 		c.rpc.Close()

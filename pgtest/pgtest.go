@@ -3,13 +3,12 @@ package pgtest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"nself.org/embeddedpg/internal/connect"
 	"nself.org/embeddedpg/pgtest/internal/testserver"
 )
 
@@ -71,11 +70,7 @@ func New(t testing.TB, opts ...Option) *DB {
 // as well, as long as the server runs.
 func (db *DB) ConnString() string {
 	c := db.Config()
-	u := url.URL{
-		Scheme: "postgresql", User: url.UserPassword(c.User, c.Password), Path: "/" + c.Database,
-		RawQuery: fmt.Sprintf("host=%s&port=%d&sslmode=disable", strings.ReplaceAll(url.PathEscape(c.Host), "%2F", "/"), c.Port),
-	}
-	return u.String()
+	return connect.Server{Host: c.Host, Port: c.Port, User: c.User, Password: c.Password, Database: c.Database}.URL()
 }
 
 // Config returns the parts of ConnString.

@@ -5,8 +5,8 @@
 //	pool, err := pgxembed.NewPool(ctx, server, "")
 //	db, err := pgxembed.OpenDB(server, "")
 //
-// Everywhere, an empty database name means Config.Database, and the user is Config.Superuser. Environment
-// variables such as PGHOST have no effect on where the connections go. It is a package of its own so that
+// Everywhere, an empty database name means Config.Database, and the user is Config.Superuser. No
+// environment variable, service file or password file changes the connections. It is a package of its own so that
 // programs with another driver do not link pgx.
 package pgxembed
 
@@ -21,6 +21,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/connect"
 )
 
 // Connect opens one connection. It is not safe for concurrent use; Close it before the server.
@@ -54,7 +55,7 @@ func OpenDB(s *embeddedpg.Server, database string) (*sql.DB, error) {
 // ConnConfig is what Connect and OpenDB use, to be changed before pgx.ConnectConfig or stdlib.OpenDB:
 // another user (the password is not asked), a tracer, runtime parameters.
 func ConnConfig(s *embeddedpg.Server, database string) (*pgx.ConnConfig, error) {
-	c, err := pgx.ParseConfig(s.ConnString(database))
+	c, err := connect.Config(s.ConnString(database), pgx.ParseConfig, func(c *pgx.ConnConfig) *pgconn.Config { return &c.Config })
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func ConnConfig(s *embeddedpg.Server, database string) (*pgx.ConnConfig, error) 
 
 // PoolConfig is what NewPool uses, to be changed before pgxpool.NewWithConfig.
 func PoolConfig(s *embeddedpg.Server, database string) (*pgxpool.Config, error) {
-	c, err := pgxpool.ParseConfig(s.ConnString(database))
+	c, err := connect.Config(s.ConnString(database), pgxpool.ParseConfig, func(c *pgxpool.Config) *pgconn.Config { return &c.ConnConfig.Config })
 	if err != nil {
 		return nil, err
 	}

@@ -9,9 +9,11 @@ import (
 	"path/filepath"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/internal/backup"
+	"nself.org/embeddedpg/internal/connect"
 )
 
 func newDBImport(p *project) *cobra.Command {
@@ -101,11 +103,11 @@ The password of the URL is better given by PGPASSWORD or ~/.pgpass: a command li
 	return c
 }
 
-// otherServer reads a URL as libpq does, with PGPASSWORD and ~/.pgpass.
+// otherServer reads a URL. The password may be in PGPASSWORD or ~/.pgpass.
 func otherServer(address string) (database, error) {
-	cfg, err := pgx.ParseConfig(address)
+	cfg, err := connect.Foreign(address, pgx.ParseConfig, func(c *pgx.ConnConfig) *pgconn.Config { return &c.Config })
 	if err != nil {
-		return database{}, &embeddedpg.Error{Op: "use the URL", Err: errors.New("it is none of a PostgreSQL database"), Hint: "such as postgresql://postgres@127.0.0.1:5433/app"} // err may show its password
+		return database{}, &embeddedpg.Error{Op: "use the URL", Err: errors.New("it is not a PostgreSQL URL"), Hint: "such as postgresql://postgres@127.0.0.1:5433/app"} // err may show its password
 	}
 	db := database{host: cfg.Host, port: int(cfg.Port), user: cfg.User, password: cfg.Password, name: cfg.Database, sslmode: "disable"}
 	if cfg.TLSConfig != nil || len(cfg.Fallbacks) > 0 {

@@ -124,7 +124,7 @@ func (p *project) connectEnv(ctx context.Context, env map[string]string) (done f
 		os.Remove(f.Name())
 		return nil, err
 	}
-	maps.Copy(env, db.environment())
+	maps.Copy(env, db.server().Environment())
 	env["PGPASSFILE"], env["PGPASSWORD"] = f.Name(), ""
 	return func() { os.Remove(f.Name()) }, nil
 }

@@ -1,18 +1,17 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 	"nself.org/embeddedpg/internal/backup"
+	"nself.org/embeddedpg/internal/connect"
 )
 
 // database is a running database and who connects to it.
@@ -64,34 +63,14 @@ func notRunning(phase supervisor.Phase) error {
 	return errors.New("it does not run: " + string(phase))
 }
 
-// environment is libpq's. An empty value takes a variable away.
-func (d database) environment() map[string]string {
-	return map[string]string{
-		"PGHOST": d.host, "PGPORT": fmt.Sprint(d.port), "PGUSER": d.user, "PGDATABASE": d.name, "PGPASSWORD": d.password,
-		"PGSSLMODE": cmp.Or(d.sslmode, "disable"), "PGSERVICE": "", "PGHOSTADDR": "",
-	}
-}
-
-// url is the form that libpq, pgx, lib/pq and node-postgres all read. It contains the password.
-func (d database) url() string {
-	u := url.URL{Scheme: "postgresql", User: url.UserPassword(d.user, d.password), Path: "/" + d.name}
-	if !strings.HasPrefix(d.host, "/") {
-		u.Host, u.RawQuery = fmt.Sprintf("%s:%d", d.host, d.port), "sslmode="+cmp.Or(d.sslmode, "disable")
-		return u.String()
-	}
-	// Not url.Values: libpq does not read + as a space.
-	u.RawQuery = fmt.Sprintf("host=%s&port=%d&sslmode=disable", strings.ReplaceAll(url.PathEscape(d.host), "%2F", "/"), d.port)
-	return u.String()
+// server is how its clients reach it.
+func (d database) server() connect.Server {
+	return connect.Server{Host: d.host, Port: d.port, User: d.user, Password: d.password, Database: d.name, SSLMode: d.sslmode}
 }
 
 // shownURL is the URL without the password.
 func shownURL(s supervisor.State) string {
-	u, err := url.Parse(embedded(s, "").url())
-	if err != nil { // url has just built it
-		panic(err)
-	}
-	u.User = url.User(s.User)
-	return u.String()
+	return embedded(s, "").server().URL()
 }
 
 // checkListen refuses an address that is not this machine's own: the connection is not encrypted.
@@ -122,7 +101,11 @@ func (d database) target() backup.Target {
 
 // connect connects as the superuser.
 func (d database) connect(ctx context.Context) (*pgx.Conn, error) {
-	c, err := pgx.Connect(ctx, d.url())
+	cfg, err := connect.Config(d.server().URL(), pgx.ParseConfig, func(c *pgx.ConnConfig) *pgconn.Config { return &c.Config })
+	if err != nil {
+		return nil, err
+	}
+	c, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the database %s: %w", d.name, err)
 	}

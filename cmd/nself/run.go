@@ -207,8 +207,8 @@ func fromTerminal(s os.Signal) bool {
 
 // childEnvironment is env with the database's variables.
 func childEnvironment(env []string, db database) []string {
-	set := db.environment()
-	set["DATABASE_URL"] = db.url()
+	set := db.server().Environment()
+	set["DATABASE_URL"] = db.server().URL()
 	env = slices.DeleteFunc(slices.Clone(env), func(e string) bool {
 		name, _, _ := strings.Cut(e, "=")
 		_, ok := set[name]

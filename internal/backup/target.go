@@ -2,17 +2,16 @@ package backup
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"nself.org/embeddedpg/internal/connect"
 	"nself.org/embeddedpg/internal/pgclient"
 )
 
@@ -30,14 +29,16 @@ type Target struct {
 // win over those of the directory.
 type Scratch func(ctx context.Context, dir string, settings map[string]string) (t Target, stop func() error, err error)
 
+func (t Target) server(database string) connect.Server {
+	return connect.Server{Host: t.Host, Port: t.Port, User: t.User, Password: t.Password, Database: database, SSLMode: t.SSLMode}
+}
+
 // connect opens a session. Its messages go nowhere.
 func (t Target) connect(ctx context.Context, database string) (*session, error) {
-	quote := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace
-	cfg, err := pgconn.ParseConfig(fmt.Sprintf("host='%s' port=%d sslmode=%s", quote(t.Host), t.Port, cmp.Or(t.SSLMode, "disable")))
+	cfg, err := connect.Config(t.server(database).URL(), pgconn.ParseConfig, func(c *pgconn.Config) *pgconn.Config { return c })
 	if err != nil {
 		return nil, err
 	}
-	cfg.User, cfg.Password, cfg.Database = t.User, t.Password, database
 	cfg.RuntimeParams = map[string]string{"application_name": "nself backup", "client_encoding": "UTF8"}
 	c, err := pgconn.ConnectConfig(ctx, cfg)
 	if err != nil {
@@ -114,12 +115,10 @@ func (t Target) run(ctx context.Context, database string, line func(string), nam
 		defer r.Close()
 		said <- listen(r, line)
 	}()
+	env := t.server(database).Environment()
+	env["PGAPPNAME"] = "nself backup"
 	code, err := pgclient.Run(ctx, pgclient.Command{
-		Name: name, Args: args, Library: true, CacheDir: t.CacheDir, Stdout: w, Stderr: w,
-		Env: map[string]string{
-			"PGHOST": t.Host, "PGPORT": strconv.Itoa(t.Port), "PGUSER": t.User, "PGPASSWORD": t.Password,
-			"PGDATABASE": database, "PGSSLMODE": cmp.Or(t.SSLMode, "disable"), "PGAPPNAME": "nself backup",
-		},
+		Name: name, Args: args, Library: true, CacheDir: t.CacheDir, Stdout: w, Stderr: w, Env: env,
 	})
 	w.Close()
 	text := <-said

@@ -121,6 +121,15 @@ func tree() (vfs.FS, error) {
 	return vfs.NewNamespace(map[string]vfs.FS{"/": vfs.NewHost(), prefix: img})
 }
 
+// sealedOff reports whether a variable is libpq's or one of its programs'. What TLS to a server elsewhere needs is a
+// person's to say.
+func (c *Command) sealedOff(name string) bool {
+	if mode := c.Env["PGSSLMODE"]; mode != "" && mode != "disable" && strings.HasPrefix(name, "PGSSL") {
+		return false
+	}
+	return strings.HasPrefix(name, "PG")
+}
+
 // environment is the host program's with changes. A pager cannot be started: the guest has no programs but
 // its own.
 func (c *Command) environment() []string {
@@ -129,7 +138,7 @@ func (c *Command) environment() []string {
 		name, _, _ := strings.Cut(e, "=")
 		switch _, changed := c.Env[name]; {
 		case changed, name == "PAGER", name == "PSQL_PAGER":
-		case c.Library && (strings.HasPrefix(name, "PG") || name == "LC_ALL" || name == "LANG"):
+		case c.Library && (c.sealedOff(name) || name == "LC_ALL" || name == "LANG"):
 		default:
 			env = append(env, e)
 		}

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/connect"
 	"nself.org/embeddedpg/internal/pgclient"
 	"nself.org/embeddedpg/pgtest/internal/testserver"
 )
@@ -63,7 +64,10 @@ func run(dir, database string, show bool, args []string) (code int, err error) {
 		return 0, nil
 	}
 	return pgclient.Run(context.Background(), pgclient.Command{
-		Name: "psql", Args: append([]string{server.ConnString(database)}, args...),
+		Name: "psql", Args: args,
+		Env: connect.Server{ // with Config's defaults
+			Host: server.SocketDir(), Port: 5432, User: "postgres", Password: string(password), Database: database,
+		}.Environment(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	})
 }

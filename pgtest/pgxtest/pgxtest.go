@@ -16,9 +16,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"nself.org/embeddedpg/internal/connect"
 	"nself.org/embeddedpg/pgtest"
 )
 
@@ -54,7 +56,7 @@ const closeTime = 5 * time.Second
 // the test.
 func (db *DB) Pool(t testing.TB) *pgxpool.Pool {
 	t.Helper()
-	cfg, err := pgxpool.ParseConfig(db.ConnString())
+	cfg, err := connect.Config(db.ConnString(), pgxpool.ParseConfig, func(c *pgxpool.Config) *pgconn.Config { return &c.ConnConfig.Config })
 	if err != nil {
 		t.Fatalf("pgxtest: %v", err)
 	}
@@ -90,7 +92,7 @@ func (db *DB) SQL(t testing.TB) *sql.DB {
 // ConnConfig returns the configuration that Conn and SQL use, to be changed before connecting.
 func (db *DB) ConnConfig(t testing.TB) *pgx.ConnConfig {
 	t.Helper()
-	cfg, err := pgx.ParseConfig(db.ConnString())
+	cfg, err := connect.Config(db.ConnString(), pgx.ParseConfig, func(c *pgx.ConnConfig) *pgconn.Config { return &c.Config })
 	if err != nil {
 		t.Fatalf("pgxtest: %v", err)
 	}

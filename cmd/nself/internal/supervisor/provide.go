@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/connect"
 	"nself.org/embeddedpg/internal/fault"
 )
 
@@ -61,24 +62,25 @@ func provide(ctx context.Context, db *embeddedpg.Server, s State, password strin
 
 // inProcess connects past the password check.
 func inProcess(ctx context.Context, db *embeddedpg.Server, user string) (*pgx.Conn, error) {
-	cfg, err := pgx.ParseConfig("sslmode=disable")
+	cfg, err := configOf(connect.Server{Host: "in-process", Port: 5432, User: user, Database: "postgres"})
 	if err != nil {
 		return nil, err
 	}
-	cfg.Host, cfg.User, cfg.Database, cfg.Password = "in-process", user, "postgres", ""
 	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	cfg.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return db.Dial(ctx) }
 	return pgx.ConnectConfig(ctx, cfg)
 }
 
+func configOf(s connect.Server) (*pgx.ConnConfig, error) {
+	return connect.Config(s.URL(), pgx.ParseConfig, func(c *pgx.ConnConfig) *pgconn.Config { return &c.Config })
+}
+
 // Ping runs a query by the route that clients take: the Unix socket, with the password.
 func Ping(ctx context.Context, s State, password string) error {
-	cfg, err := pgx.ParseConfig("sslmode=disable")
+	cfg, err := configOf(connect.Server{Host: s.SocketDir, Port: s.Port, User: s.User, Password: password, Database: s.Database})
 	if err != nil {
 		return err
 	}
-	cfg.Host, cfg.Port, cfg.User, cfg.Password, cfg.Database = s.SocketDir, uint16(s.Port), s.User, password, s.Database
-	cfg.Fallbacks = nil
 	c, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return err
