@@ -1,6 +1,13 @@
+//go:build linux
+
 /*
- * The fast path's calls on rings, connections within the program. A part of fastpath_linux.c, whose helpers it uses.
+ * The fast path on rings, connections within the program: the guest's side of the agreement that internal/ring's package
+ * comment has. A side that is about to sleep first asks for the bell (ring_arm), then looks once more; whoever changes
+ * the ring looks for such a request afterwards. So no wake is lost, and none is sent to who is awake.
  */
+#include "fastpath_linux.h"
+
+#include <linux/futex.h>
 
 /* ring_bell wakes a side that sleeps. */
 static void ring_bell(int32_t fd)
@@ -122,13 +129,11 @@ static void ring_disarm(struct ring *r, bool rung)
 		sys3(SYS_read, r->bell[RING_TO_GUEST], (long)&count, sizeof count);
 }
 
-static inline bool at_once(const struct timespec *t) { return t != NULL && t->tv_sec == 0 && t->tv_nsec == 0; }
-
 /*
  * ring_wait polls h[0..n), of which those with a ring in rings[] wait for that ring's events[] instead. The result is
  * poll's; revents are set, and must be 0 before. block explains timeout; h has room for one more element.
  */
-static int32_t ring_wait(struct fastpath *l, struct pollfd *h, struct ring *const *rings, const short *events, uint32_t n,
+int32_t fp_ring_wait(struct fastpath *l, struct pollfd *h, struct ring *const *rings, const short *events, uint32_t n,
 	struct timespec *timeout)
 {
 	static __thread uint32_t hurried; /* returns without a look at the host's descriptors */
@@ -163,7 +168,7 @@ static int32_t ring_wait(struct fastpath *l, struct pollfd *h, struct ring *cons
 			if (rings[i] != NULL)
 				ring_arm(rings[i], events[i], &h[i]);
 		if (ring_look(h, rings, events, n) == 0)
-			others = block(l, h, n, timeout);
+			others = fp_block(l, h, n, timeout);
 		else
 			others = 0;
 		for (uint32_t i = 0; i < n; i++)
@@ -183,7 +188,7 @@ static int32_t ring_wait(struct fastpath *l, struct pollfd *h, struct ring *cons
 }
 
 /* ring_io serves read, write, recv and send. */
-static int32_t ring_io(struct fastpath *l, struct ring *r, uint8_t *p, uint32_t n, bool write, bool wait, bool peek)
+int32_t fp_ring_io(struct fastpath *l, struct ring *r, uint8_t *p, uint32_t n, bool write, bool wait, bool peek)
 {
 	const struct ring_half *in = &r->half[RING_TO_GUEST], *out = &r->half[RING_TO_PROGRAM];
 	uint32_t done = 0;
@@ -217,7 +222,7 @@ static int32_t ring_io(struct fastpath *l, struct ring *r, uint8_t *p, uint32_t 
 		struct ring *rings[1] = {r};
 		short events[1] = {write ? POLLOUT : POLLIN};
 		h[0].revents = 0;
-		int32_t e = ring_wait(l, h, rings, events, 1, NULL);
+		int32_t e = fp_ring_wait(l, h, rings, events, 1, NULL);
 		if (e < 0)
 			return done > 0 ? (int32_t)done : e;
 	}
