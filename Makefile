@@ -15,6 +15,7 @@
 # make crash-harness   2,000 power cuts of a disk that keeps a journal (CUTS=n, SEED=n, REPLAY=case), and failing disks
 # make stress          80 sessions do everything at once for 30 minutes (DURATION=, CLIENTS=n), and 10,000 connections
 # make fuzz            20 seconds of each fuzz target (FUZZTIME=)
+# make man             the man pages of nself, in man/
 # make arm64           build nself for linux/arm64, to see that it builds (needs gcc-aarch64-linux-gnu)
 # make wasm            build internal/image anew from wasm/wasm.lock
 
@@ -33,7 +34,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PORTABLE := ./...
 PORTABLE_WINDOWS := $(addprefix ./internal/,vfs vfs/vfstest image fault sqlwire hostdir migrate) $(addprefix ./cmd/nself/internal/,project certs docker compose)
 
-.PHONY: try examples test test-short lint check-postgres check-extensions check-modules check-native check-stack check-backup bench bench-vector benchmarks crash crash-harness stress fuzz arm64 wasm clean
+.PHONY: try examples test test-short lint check-postgres check-extensions check-modules check-native check-stack check-backup bench bench-vector benchmarks crash crash-harness stress fuzz arm64 wasm man clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') internal/image/postgres.wasm
 	go build -o nself ./cmd/nself
@@ -116,5 +117,8 @@ wasm:
 	wasm/fetch.sh
 	wasm/build.sh
 
+man:
+	go test ./cmd/nself -count=1 -run TestMan -man $(CURDIR)/man
+
 clean:
-	rm -f nself
+	rm -rf nself man

@@ -109,12 +109,9 @@ func (b backend) containers(ctx context.Context) (map[string]container, error) {
 
 // checkService refuses the name of a service that the project does not have.
 func (p *project) checkService(name string) error {
-	names := compose.Services(p.Project)
-	if p.Embedded {
-		names = append([]string{"postgres"}, names...)
-	}
+	names := p.services()
 	if slices.Contains(names, name) {
 		return nil
 	}
-	return &embeddedpg.Error{Op: "use the service", Path: name, Err: errors.New("there is no such service"), Hint: fmt.Sprintf("it is one of %v", names)}
+	return &embeddedpg.Error{Op: "use the service", Path: name, Err: errors.New("there is no such service"), Hint: didYouMean(name, names, "use "+either(names))}
 }

@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/internal/backup"
 )
@@ -123,9 +121,7 @@ moment since.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			make := backup.Create
-			switch kind {
-			case "full":
-			case "base":
+			if kind == "base" {
 				make = backup.CreateBase
 				switch format {
 				case "", "tar":
@@ -135,8 +131,6 @@ moment since.`,
 				default:
 					return &embeddedpg.Error{Op: "use --format", Path: format, Err: errors.New("a base backup has no such format"), Hint: "use tar or plain"}
 				}
-			default:
-				return &embeddedpg.Error{Op: "use --type", Path: kind, Err: errors.New("there is no such type of backup"), Hint: "use full or base"}
 			}
 			dir, name, err := b.place()
 			if err != nil {
@@ -159,9 +153,9 @@ moment since.`,
 			return nil
 		},
 	}
-	c.Flags().StringVar(&kind, "type", "full", "full: a dump of one database; base: a copy of the cluster")
-	c.Flags().StringVar(&format, "format", "", "custom (default), plain, directory or tar; of a base backup tar (default) or plain")
-	c.Flags().StringVar(&tag, "tag", "", "a word at the end of the backup's name")
+	choiceFlag(c, &kind, "type", "full", "full: a dump of one database; base: a copy of the cluster", "full", "base")
+	choiceFlag(c, &format, "format", "", "custom (default), plain, directory or tar; of a base backup tar (default) or plain", "custom", "plain", "directory", "tar")
+	c.Flags().StringVar(&tag, "tag", "", "an optional suffix of the backup's ID")
 	c.Flags().StringVar(&database, "database", "", "the database; default: the project's")
 	c.Flags().BoolVar(&noSums, "no-sums", false, "do not count and add up the tables: quicker, and verify can compare nothing")
 	return c
@@ -176,8 +170,7 @@ type backupProgress struct {
 }
 
 func newBackupProgress(w io.Writer) *backupProgress {
-	f, ok := w.(*os.File)
-	return &backupProgress{w: w, terminal: ok && term.IsTerminal(int(f.Fd()))}
+	return &backupProgress{w: w, terminal: isTerminal(w)}
 }
 
 var backupStages = map[backup.Stage]string{

@@ -2,13 +2,11 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/internal/backup"
 )
 
@@ -35,9 +33,6 @@ func (b *backups) newList() *cobra.Command {
 		Short: "List the backups, and which of them are damaged",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if format != "table" && format != "json" {
-				return &embeddedpg.Error{Op: "use --format", Path: format, Err: errors.New("there is no such format"), Hint: "use table or json"}
-			}
 			dir, name, err := b.place()
 			if err != nil {
 				return err
@@ -74,7 +69,7 @@ func (b *backups) newList() *cobra.Command {
 	}
 	c.Flags().BoolVar(&all, "all", false, "those of other projects too")
 	asJSON = jsonFlag(c)
-	c.Flags().StringVar(&format, "format", "table", "table or json")
+	choiceFlag(c, &format, "format", "table", "table or json", "table", "json")
 	return c
 }
 

@@ -53,6 +53,7 @@ With --data-dir, either goes into a data directory of its own, and the project's
   nself backup restore app_full_20260102_030405 --database app_copy
   nself backup restore app_base_20260102_030405 --to-time '2026-01-02T12:00:00Z'
   nself backup restore app.dump -- --no-owner --no-privileges   # if its roles are not here`,
+		ValidArgsFunction: b.completeIDs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			which, rest, err := fileAndRest(cmd, args)
 			if err == nil && which == "" {

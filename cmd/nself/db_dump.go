@@ -58,7 +58,7 @@ nor the database's own settings and privileges: nself backup create keeps them, 
 			return nil
 		},
 	}
-	c.Flags().StringVar(&format, "format", "custom", "custom, or sql (the default for a name that ends in .sql)")
+	choiceFlag(c, &format, "format", "custom", "custom, or sql (the default for a name that ends in .sql)", "custom", "sql", "plain")
 	return c
 }
 
@@ -79,10 +79,7 @@ func fileAndRest(cmd *cobra.Command, args []string) (file string, rest []string,
 
 // dump writes a file by pg_dump: whole, or not at all.
 func (d database) dump(ctx context.Context, file, format string, args ...string) error {
-	letter, ok := map[string]string{"custom": "c", "sql": "p", "plain": "p"}[format]
-	if !ok {
-		return &embeddedpg.Error{Op: "use --format", Err: fmt.Errorf("%q is not known", format), Hint: "use custom or sql"}
-	}
+	letter := map[string]string{"custom": "c", "sql": "p", "plain": "p"}[format]
 	args = append([]string{"--format=" + letter, "--no-password"}, args...)
 	if file == "-" {
 		return d.dumper(ctx, args...)

@@ -55,7 +55,7 @@ func TestMigrate(t *testing.T) {
 	// All of a file or nothing, and where the error is.
 	p.write("migrations/11_bad.sql", "CREATE TABLE c (id int);\n-- ü\nCREATE TABLE d (\n\tid nosuch);\n")
 	p.ok("db", "migrate", "up", "--steps", "1")
-	if r := p.run("db", "migrate"); r.code != 1 || r.err != "nself: apply migrations/11_bad.sql:4: ERROR: type \"nosuch\" does not exist (SQLSTATE 42704)\n" {
+	if r := p.run("db", "migrate"); r.code != 1 || !strings.Contains(r.err, "migrations/11_bad.sql:4: ") || !strings.Contains(r.err, "SQLSTATE 42704") {
 		t.Errorf("%+v", r)
 	}
 	if got := p.query("SELECT to_regclass('c') IS NULL"); got != "t" {
@@ -64,7 +64,7 @@ func TestMigrate(t *testing.T) {
 	os.Remove(filepath.Join(p.dir, "migrations/11_bad.sql"))
 
 	p.write("migrations/1_first.sql", "CREATE TABLE a (id bigint PRIMARY KEY);\n")
-	if r := p.run("db", "migrate"); r.code != 1 || r.err != "nself: apply migrations migrations/1_first.sql: it was changed after it had been applied\n  bring the file back as it was, and write the change as a new migration\n" {
+	if r := p.run("db", "migrate"); r.code != 1 || !strings.Contains(r.err, "migrations/1_first.sql: it was changed") || !strings.Contains(r.err, "new migration") {
 		t.Errorf("%+v", r)
 	}
 	if r := p.run("db", "migrate", "down", "--steps", "3"); r.code != 1 || !strings.Contains(r.err, "undo migration 1 first: there is no file that undoes it") {
@@ -106,10 +106,7 @@ func TestDump(t *testing.T) {
 	}
 	// Both commands ask the same.
 	for _, command := range []string{"db", "backup"} {
-		want := "nself: " + command + " restore: the database app will be replaced by app.dump, and its clients disconnected, and there is no terminal to ask on\n  if that is meant, add --yes\n"
-		if r := p.run(command, "restore", "app.dump"); r.code != 1 || r.err != want {
-			t.Errorf("%+v", r)
-		}
+		p.run(command, "restore", "app.dump").says(t, 1, command+" restore: ", "app.dump", "no terminal", "\n  ", "--yes")
 	}
 	// One that fails leaves everything as it was.
 	p.query("ALTER DATABASE app SET search_path = public, app")

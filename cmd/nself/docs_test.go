@@ -4,11 +4,15 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
 )
+
+var manDir = flag.String("man", "", "write the man pages to this directory")
 
 var update = flag.Bool("update", false, "write docs/cli.md anew")
 
@@ -71,4 +75,25 @@ func indent(text string) string {
 		b.WriteString(strings.TrimRight("    "+line, " \n") + "\n")
 	}
 	return strings.TrimRight(b.String(), "\n")
+}
+
+// TestMan makes the man pages, as make man does.
+func TestMan(t *testing.T) {
+	dir := *manDir
+	if dir == "" {
+		dir = t.TempDir()
+	} else if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	root := newRoot()
+	root.DisableAutoGenTag = true // it has the date
+	if err := doc.GenManTree(root, &doc.GenManHeader{Title: "NSELF", Section: "1", Source: "nself", Manual: "nself"}, dir); err != nil {
+		t.Fatal(err)
+	}
+	for page, want := range map[string]string{"nself.1": "nself-backup(1)", "nself-backup-restore.1": "--to-time", "nself-db-migrate-down.1": "--steps"} {
+		b, err := os.ReadFile(filepath.Join(dir, page))
+		if err != nil || !strings.Contains(strings.ReplaceAll(string(b), `\`, ""), want) {
+			t.Errorf("%s does not say %s: %v", page, want, err)
+		}
+	}
 }

@@ -77,7 +77,8 @@ func verdict(findings []finding) error {
 
 func printFindings(w io.Writer, findings []finding) {
 	for _, f := range findings {
-		fmt.Fprintf(w, "%-8s %-14s %s\n", f.Status, f.Check, f.Detail)
+		colour := map[string]string{"ok": green, "warning": yellow, "failure": red}[f.Status]
+		fmt.Fprintf(w, "%s %-14s %s\n", paint(w, colour, fmt.Sprintf("%-8s", f.Status)), f.Check, f.Detail)
 		if f.Hint != "" {
 			fmt.Fprintf(w, "%-8s %-14s %s\n", "", "", f.Hint)
 		}

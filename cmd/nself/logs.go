@@ -23,6 +23,8 @@ func newLogs(p *project) *cobra.Command {
 embedded database's is rotated at 10 MB, and three old files are kept beside it, in the runtime directory.`,
 		Example: "  nself logs -f\n  nself logs hasura --tail 1000",
 		Args:    cobra.MaximumNArgs(1),
+
+		ValidArgsFunction: p.completeServices,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, name := range args {
 				if err := p.checkService(name); err != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"nself.org/embeddedpg"
 )
@@ -34,24 +33,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		printInterrupted(stderr, cmd, err)
 		return by.code()
 	}
-	if text := misread(err); text != "" {
-		fmt.Fprintf(stderr, "nself: %s\n  see %s --help\n", text, cmd.CommandPath())
-		return 1
-	}
 	printError(stderr, err)
 	return 1
-}
-
-// misread returns what Cobra says of a command line that it does not understand; "" for other errors. Such errors can be
-// told by their text alone.
-func misread(err error) string {
-	for _, how := range []string{"unknown command ", "unknown flag: ", "unknown shorthand flag: ", "flag needs an argument: ", "invalid argument ", "accepts ", "requires "} {
-		if text := strings.TrimSpace(err.Error()); strings.HasPrefix(text, how) {
-			text = strings.Replace(text, "\n\nDid you mean this?\n\t", "; did you mean ", 1)
-			return strings.ReplaceAll(text, "\n\t", ", or ")
-		}
-	}
-	return ""
 }
 
 // exitCode is an error that has been told already, or is no error but a code for scripts.
@@ -74,11 +57,11 @@ func printError(w io.Writer, err error) {
 	}
 	var e *embeddedpg.Error
 	if !errors.As(err, &e) || e.Hint == "" {
-		fmt.Fprintln(w, "nself:", err)
+		fmt.Fprintln(w, paint(w, red, "nself:"), err)
 		return
 	}
 	plain := *e
 	plain.Hint = ""
-	fmt.Fprintln(w, "nself:", plain.Error())
+	fmt.Fprintln(w, paint(w, red, "nself:"), plain.Error())
 	fmt.Fprintln(w, "  "+e.Hint)
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 	"nself.org/embeddedpg"
 )
 
@@ -34,7 +33,7 @@ func confirm(cmd *cobra.Command, yes bool, what string) error {
 		return nil
 	}
 	in, ok := cmd.InOrStdin().(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) {
+	if !ok || !isTerminal(in) {
 		return &embeddedpg.Error{Op: verb(cmd), Err: errors.New(what + ", and there is no terminal to ask on"), Hint: "if that is meant, add --yes"}
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s. Go on? [y/N] ", strings.ToUpper(what[:1])+what[1:])

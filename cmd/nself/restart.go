@@ -16,6 +16,8 @@ func newRestart(p *project) *cobra.Command {
 alone: the embedded database is restarted under the containers, which find it again by themselves.`,
 		Example: "  nself restart\n  nself restart postgres\n  nself restart hasura",
 		Args:    cobra.MaximumNArgs(1),
+
+		ValidArgsFunction: p.completeServices,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				return p.restartOne(cmd, args[0], start)

@@ -46,8 +46,11 @@ The project is the present directory. Its configuration is in .env, the embedded
 			root.AddCommand(c)
 		}
 	}
-	root.AddCommand(newSupervise(), newVersion())
+	root.AddCommand(newSupervise(), newVersion(), newLicenses())
 	root.AddCommand(newPrograms(p)...)
+	root.Version = ownVersions().text()
+	root.SetVersionTemplate("{{.Version}}\n")
+	plainUsage(root)
 	return root
 }
 

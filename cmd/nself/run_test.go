@@ -40,13 +40,13 @@ func TestRun(t *testing.T) {
 	}{
 		{[]string{"sh", "-c", "exit 7"}, 7, ""},
 		{[]string{"sh", "-c", "kill -TERM $$"}, 128 + 15, ""},
-		{[]string{"no-such-program"}, 127, "nself: run no-such-program: executable file not found in $PATH\n  it must be a program in PATH, or the path of one\n"},
-		{[]string{"./script"}, 126, "nself: run ./script: exec format error\n  it must be a program, or a script that begins with #! and its interpreter\n"},
+		{[]string{"no-such-program"}, 127, "no-such-program: executable file not found"},
+		{[]string{"./script"}, 126, "./script: exec format error"},
 	} {
 		if err := os.WriteFile(filepath.Join(p.dir, "script"), []byte("echo\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if r := p.run(append([]string{"run", "--"}, tt.args...)...); r.code != tt.code || r.err != tt.err {
+		if r := p.run(append([]string{"run", "--"}, tt.args...)...); r.code != tt.code || !strings.Contains(r.err, tt.err) || tt.err == "" && r.err != "" {
 			t.Errorf("%v: %+v", tt.args, r)
 		}
 	}

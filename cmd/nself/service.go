@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -49,7 +48,7 @@ project: from login to logout, and again after a crash. nself installs nothing i
 	if runtime.GOOS == "darwin" {
 		own = "launchd"
 	}
-	c.Flags().StringVar(&format, "format", own, "systemd or launchd")
+	choiceFlag(c, &format, "format", own, "systemd or launchd", "systemd", "launchd")
 	return c
 }
 
@@ -68,12 +67,8 @@ func (u unit) text(format string) ([]byte, error) {
 			return nil, &embeddedpg.Error{Op: "describe", Path: s, Err: errors.New("a path with a line break cannot be written there"), Hint: "rename it"}
 		}
 	}
-	t, ok := units[format]
-	if !ok {
-		return nil, &embeddedpg.Error{Op: "use --format", Err: fmt.Errorf("%q is not known", format), Hint: "use systemd or launchd"}
-	}
 	var b bytes.Buffer
-	err := t.Execute(&b, u)
+	err := units[format].Execute(&b, u)
 	return b.Bytes(), err
 }
 

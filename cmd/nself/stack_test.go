@@ -156,7 +156,7 @@ func TestStackInDocker(t *testing.T) {
 	if r := p.run("status"); r.code != 2 || !strings.Contains(r.out, "Summary: 0/4") {
 		t.Errorf("%+v", r)
 	}
-	if r := p.run("stop", "--volumes"); r.code != 1 || r.err != "nself: stop: all data of the database in Docker will be lost, and there is no terminal to ask on\n  if that is meant, add --yes\n" {
+	if r := p.run("stop", "--volumes"); r.code != 1 || !strings.Contains(r.err, "will be lost") || !strings.Contains(r.err, "--yes") {
 		t.Errorf("%+v", r)
 	}
 	p.asked()

@@ -63,6 +63,7 @@ cannot.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.start(cmd, o) },
 	}
 	o.flags(c)
+	complete(c, "only", cobra.FixedCompletions([]string{"postgres"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
@@ -80,7 +81,6 @@ func (o *startOptions) flags(c *cobra.Command) {
 	f.BoolVar(&o.skipInit, "skip-db-init", false, "do not make schemas and extensions")
 	f.BoolVar(&o.skipHealth, "skip-health-checks", false, "do not wait until the services are healthy")
 	f.BoolVar(&o.skipPorts, "skip-port-check", false, "do not look whether the services' ports are free")
-	c.MarkFlagsMutuallyExclusive("fresh", "force-recreate")
 }
 
 // start is the command. What would keep it from succeeding is looked for before anything is changed.

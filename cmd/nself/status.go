@@ -184,7 +184,13 @@ func (p *project) printStatus(w io.Writer, r report, verbose bool) error {
 		if status == string(supervisor.Ready) && !s.Healthy {
 			status = "unhealthy"
 		}
-		fmt.Fprintf(w, "%-10s %-10s %s\n", s.Name, status, s.Details)
+		colour := red
+		if s.Healthy {
+			colour = green
+		} else if status == string(supervisor.Starting) {
+			colour = yellow
+		}
+		fmt.Fprintf(w, "%-10s %s %s\n", s.Name, paint(w, colour, fmt.Sprintf("%-10s", status)), s.Details)
 	}
 	fmt.Fprintf(w, "Summary: %d/%d services healthy\n", r.Summary.Healthy, r.Summary.Total)
 	if r.Metrics != nil {

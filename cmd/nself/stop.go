@@ -46,6 +46,7 @@ written, and the command returns when the background process is gone. What does 
 	f.BoolVarP(&o.volumes, "volumes", "v", false, "remove the containers' volumes: the data of a database in Docker is lost")
 	f.BoolVar(&o.images, "rmi", false, "remove the images")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask about --volumes")
+	complete(c, "only", p.completeServices)
 	return c
 }
 

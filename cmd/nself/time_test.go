@@ -8,8 +8,7 @@ import (
 // Limits of the database's part of nself start.
 const (
 	warmStart = 150 * time.Millisecond // the code is compiled, the database is there
-	coldStart = 6 * time.Second        // nothing is there, on two cores: the target
-	coldWorst = 20 * time.Second       // cores are shared, and slower after long load
+	coldStart = 8 * time.Second        // nothing is there, on two cores: 5.1 to 5.9 s when they are rested, 7.6 s after an hour of load
 )
 
 // TestStartCommandTime measures nself start --embedded-pg --only postgres from the outside, warm and cold. It is one of
@@ -37,11 +36,7 @@ func TestStartCommandTime(t *testing.T) {
 	if warm > warmStart {
 		t.Errorf("warm %s; should be at most %s", warm, warmStart)
 	}
-	t.Run("cold", func(t *testing.T) {
-		if cold > coldWorst {
-			t.Errorf("cold %s; should be at most %s, and on slow cores %s", cold, coldStart, coldWorst)
-		} else if cold > coldStart {
-			t.Skipf("slower than the target, docs/limits.md: cold %s; should be at most %s", cold, coldStart)
-		}
-	})
+	if cold > coldStart {
+		t.Errorf("cold %s; should be at most %s", cold, coldStart)
+	}
 }

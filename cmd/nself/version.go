@@ -37,11 +37,16 @@ func newVersion() *cobra.Command {
 		case short:
 			fmt.Fprintln(cmd.OutOrStdout(), v.Nself)
 		default:
-			fmt.Fprintf(cmd.OutOrStdout(), "nself %s with PostgreSQL %s, %s\n", v.Nself, v.PostgreSQL, v.Platform)
+			fmt.Fprintln(cmd.OutOrStdout(), v.text())
 		}
 		return nil
 	}
 	return c
+}
+
+// text is for people.
+func (v versions) text() string {
+	return fmt.Sprintf("nself %s with PostgreSQL %s, %s", v.Nself, v.PostgreSQL, v.Platform)
 }
 
 func ownVersions() versions {
