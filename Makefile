@@ -32,7 +32,7 @@ FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestS
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What has no cgo must compile on every Unix; this much compiles on Windows too (docs/windows.md).
 PORTABLE := ./...
-PORTABLE_WINDOWS := $(addprefix ./internal/,vfs vfs/vfstest image fault sqlwire hostdir migrate) $(addprefix ./cmd/nself/internal/,project certs docker compose)
+PORTABLE_WINDOWS := $(addprefix ./internal/,vfs vfs/vfstest image fault sqlwire hostdir migrate) $(addprefix ./cmd/nself/internal/,project certs docker compose ledger)
 
 .PHONY: try examples test test-short lint check-postgres check-extensions check-modules check-native check-stack check-backup bench bench-vector benchmarks crash crash-harness stress fuzz arm64 wasm man clean
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -14,12 +13,12 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/migrate"
+	"nself.org/embeddedpg/cmd/nself/internal/ledger"
 )
 
 // migrateFlags are those of a run of migrations or seeds.
 type migrateFlags struct {
-	kind    migrate.Kind
+	kind    ledger.Kind
 	dir     string
 	dryRun  bool
 	steps   int
@@ -35,20 +34,24 @@ const (
 )
 
 func newDBMigrate(p *project) *cobra.Command {
-	f := &migrateFlags{kind: migrate.Migrations}
+	f := &migrateFlags{kind: ledger.Migrations}
 	c := &cobra.Command{
 		Use:   "migrate",
 		Short: "Apply migrations: SQL files that make the schema",
 		Long: `Apply the project's migrations that have not been applied yet, in the order of their numbers, each in a
 transaction of its own. Alone it is migrate up.
 
-They are looked for in hasura/migrations/default, hasura/migrations and migrations; the first that exists has
-them. A migration is <number>_<name>.sql, or <number>_<name>.up.sql with .down.sql, or a directory
-<number>_<name> with up.sql and down.sql. What was applied is kept in the table nself_ops.migrations; a file
-that was changed after that is refused.
+They are looked for in hasura/migrations/default, hasura/migrations, db/migrations and migrations; the first
+that exists has them. A migration is <number>_<name>.sql, or <number>_<name>.up.sql with .down.sql, or a
+directory <number>_<name> with up.sql and down.sql, or with migration.sql. What was applied is kept in the table
+nself_ops.migrations; a file that was changed after that is refused.
 
-CREATE INDEX CONCURRENTLY, ALTER TYPE ... ADD VALUE and others that PostgreSQL refuses in a transaction, and
-files with BEGIN and COMMIT of their own, run without one.`,
+Files of goose, golang-migrate, dbmate, sql-migrate, tern and atlas are understood: up runs their up half and
+down their down half, and their notes about transactions are followed. What is not understood of them is refused.
+A dump written by nself db dump --format sql is a migration too.
+
+In plain SQL, CREATE INDEX CONCURRENTLY, ALTER TYPE ... ADD VALUE and others that PostgreSQL refuses in a
+transaction, and files with BEGIN and COMMIT of their own, run without one.`,
 		Example: `  nself db migrate create add_users
   nself db migrate
   nself db migrate status
@@ -115,15 +118,15 @@ func plainPath(err error) error {
 }
 
 func (p *project) migrateUp(cmd *cobra.Command, f *migrateFlags) error {
-	return p.migrate(cmd, f, "applied", migrate.Pending, f.kind.Up)
+	return p.migrate(cmd, f, "applied", ledger.Pending, f.kind.Up)
 }
 
 func (p *project) migrateDown(cmd *cobra.Command, f *migrateFlags) error {
-	return p.migrate(cmd, f, "undone", migrate.Applied, f.kind.Down)
+	return p.migrate(cmd, f, "undone", ledger.Applied, f.kind.Down)
 }
 
 // migrate runs up or down and tells of each file.
-func (p *project) migrate(cmd *cobra.Command, f *migrateFlags, did string, concerns migrate.State, run func(context.Context, *pgx.Conn, string, migrate.Options) error) error {
+func (p *project) migrate(cmd *cobra.Command, f *migrateFlags, did string, concerns ledger.State, run func(context.Context, *pgx.Conn, string, ledger.Options) error) error {
 	ctx := cmd.Context()
 	conn, dir, err := p.open(ctx, f)
 	if err != nil {
@@ -133,10 +136,10 @@ func (p *project) migrate(cmd *cobra.Command, f *migrateFlags, did string, conce
 	if f.dryRun {
 		return f.wouldRun(cmd, conn, dir, concerns)
 	}
-	done := []migrate.Report{}
-	err = run(ctx, conn, dir, migrate.Options{
+	done := []ledger.Report{}
+	err = run(ctx, conn, dir, ledger.Options{
 		Steps: f.steps, LockTimeout: f.lock, StatementTimeout: f.execute,
-		Done: func(r migrate.Report) {
+		Done: func(r ledger.Report) {
 			done = append(done, r)
 			if !f.json {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s %s (%s)%s\n", did, r.Path, r.Elapsed.Round(time.Millisecond), noTransaction(r.Outside))
@@ -160,7 +163,7 @@ func noTransaction(why string) string {
 }
 
 // nothing says why nothing is done.
-func (f *migrateFlags) nothing(w io.Writer, dir string, concerns migrate.State) {
+func (f *migrateFlags) nothing(w io.Writer, dir string, concerns ledger.State) {
 	if _, err := os.Stat(dir); err != nil {
 		fmt.Fprintf(w, "Nothing to do: there is no directory %s.\n", dir)
 		return
@@ -169,15 +172,15 @@ func (f *migrateFlags) nothing(w io.Writer, dir string, concerns migrate.State) 
 }
 
 // wouldRun is --dry-run.
-func (f *migrateFlags) wouldRun(cmd *cobra.Command, conn *pgx.Conn, dir string, concerns migrate.State) error {
+func (f *migrateFlags) wouldRun(cmd *cobra.Command, conn *pgx.Conn, dir string, concerns ledger.State) error {
 	steps, err := f.kind.Steps(cmd.Context(), conn, dir)
 	if err != nil {
 		return err
 	}
-	list := []migrate.Step{}
+	list := []ledger.Step{}
 	for i := range steps {
 		s := steps[i]
-		if concerns == migrate.Applied { // newest first
+		if concerns == ledger.Applied { // newest first
 			s = steps[len(steps)-1-i]
 		}
 		if s.State == concerns {
@@ -185,7 +188,7 @@ func (f *migrateFlags) wouldRun(cmd *cobra.Command, conn *pgx.Conn, dir string, 
 		}
 	}
 	n := f.steps
-	if n == 0 && concerns == migrate.Applied {
+	if n == 0 && concerns == ledger.Applied {
 		n = 1
 	}
 	if n > 0 {
@@ -215,11 +218,11 @@ func (p *project) migrateStatus(cmd *cobra.Command, f *migrateFlags) error {
 	}
 	if f.json {
 		if steps == nil {
-			steps = []migrate.Step{}
+			steps = []ledger.Step{}
 		}
 		return printJSON(cmd.OutOrStdout(), steps)
 	}
-	counts := map[migrate.State]int{}
+	counts := map[ledger.State]int{}
 	for _, s := range steps {
 		counts[s.State]++
 		when := ""
@@ -228,8 +231,8 @@ func (p *project) migrateStatus(cmd *cobra.Command, f *migrateFlags) error {
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%-8s %-19s %s %s\n", s.State, when, s.Version, s.Name)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s in %s: %d applied, %d pending", plural(len(steps), f.kind.Name), dir, counts[migrate.Applied], counts[migrate.Pending])
-	for _, state := range []migrate.State{migrate.Changed, migrate.Missing} {
+	fmt.Fprintf(cmd.OutOrStdout(), "%s in %s: %d applied, %d pending", plural(len(steps), f.kind.Name), dir, counts[ledger.Applied], counts[ledger.Pending])
+	for _, state := range []ledger.State{ledger.Changed, ledger.Missing} {
 		if counts[state] > 0 {
 			fmt.Fprintf(cmd.OutOrStdout(), ", %d %s", counts[state], state)
 		}
@@ -238,34 +241,22 @@ func (p *project) migrateStatus(cmd *cobra.Command, f *migrateFlags) error {
 	return nil
 }
 
-// migrateCreate makes the files in the form that the directory has: Hasura's is a directory for each.
+// migrateCreate makes the files in the form that the directory has.
 func (p *project) migrateCreate(cmd *cobra.Command, f *migrateFlags, name string) error {
 	slug := strings.Trim(regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(name), "_"), "_")
 	if slug == "" {
 		return &embeddedpg.Error{Op: "name the migration", Path: name, Err: errors.New("nothing is left of it"), Hint: "use letters and digits"}
 	}
-	dir := f.kind.Dir("", f.dir)
-	number := time.Now().UTC().Format("20060102150405")
-	up, down := filepath.Join(dir, number+"_"+slug+".up.sql"), filepath.Join(dir, number+"_"+slug+".down.sql")
-	if strings.HasPrefix(filepath.ToSlash(dir), "hasura/") {
-		dir = filepath.Join(dir, number+"_"+slug)
-		up, down = filepath.Join(dir, "up.sql"), filepath.Join(dir, "down.sql")
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	up, down, err := f.kind.Create(f.kind.Dir("", f.dir), slug)
+	if err != nil {
 		return err
-	}
-	for _, path := range []string{up, down} {
-		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		if err != nil {
-			return err
-		}
-		if err := file.Close(); err != nil {
-			return err
-		}
 	}
 	if f.json {
 		return printJSON(cmd.OutOrStdout(), map[string]string{"up": up, "down": down})
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s\n%s\n", up, down)
+	fmt.Fprintln(cmd.OutOrStdout(), up)
+	if down != up {
+		fmt.Fprintln(cmd.OutOrStdout(), down)
+	}
 	return nil
 }

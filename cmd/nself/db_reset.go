@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"nself.org/embeddedpg/cmd/nself/internal/ledger"
 	"nself.org/embeddedpg/internal/backup"
-	"nself.org/embeddedpg/internal/migrate"
 )
 
 func newDBReset(p *project) *cobra.Command {
@@ -29,9 +29,9 @@ databases and roles are not touched.`,
 			if err := confirm(cmd, yes, "all data of the database "+db.name+" will be lost"); err != nil {
 				return err
 			}
-			kinds := []migrate.Kind{migrate.Migrations}
+			kinds := []ledger.Kind{ledger.Migrations}
 			if seed {
-				kinds = append(kinds, migrate.Seeds)
+				kinds = append(kinds, ledger.Seeds)
 			}
 			_, err = backup.Replace(ctx, db.target(), backup.ReplaceOptions{Database: db.name, Fill: func(ctx context.Context, next string) error {
 				conn, err := db.in(next).connect(ctx)
@@ -43,9 +43,9 @@ databases and roles are not touched.`,
 					return err
 				}
 				for _, kind := range kinds {
-					err := kind.Up(ctx, conn, kind.Dir("", ""), migrate.Options{
+					err := kind.Up(ctx, conn, kind.Dir("", ""), ledger.Options{
 						LockTimeout: defaultLockTimeout, StatementTimeout: defaultStatementTimeout,
-						Done: func(r migrate.Report) {
+						Done: func(r ledger.Report) {
 							fmt.Fprintf(cmd.OutOrStdout(), "applied %s (%s)%s\n", r.Path, r.Elapsed.Round(time.Millisecond), noTransaction(r.Outside))
 						},
 					})

@@ -8,16 +8,17 @@ import (
 
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/migrate"
+	"nself.org/embeddedpg/cmd/nself/internal/ledger"
 )
 
 func newDBSeed(p *project) *cobra.Command {
-	f := &migrateFlags{kind: migrate.Seeds}
+	f := &migrateFlags{kind: ledger.Seeds}
 	c := &cobra.Command{
 		Use:   "seed [FILE]",
 		Short: "Apply seeds: SQL files that fill the database",
-		Long: `Apply the project's seeds that have not been applied yet, in the order of their names, each in a transaction of
-its own; alone it is seed run. They are looked for in hasura/seeds/default, hasura/seeds and seeds.
+		Long: `Apply the project's seeds that have not been applied yet, by number where their names begin with one, else by
+name, each in a transaction of its own; alone it is seed run. They are looked for in hasura/seeds/default,
+hasura/seeds, db/seeds and seeds. Dumps in SQL, with the data of COPY, are seeds too.
 
 With a file, that one is run, whether or not it was before.`,
 		Example: `  nself db seed
@@ -52,7 +53,7 @@ With a file, that one is run, whether or not it was before.`,
 }
 
 func (p *project) seedFile(cmd *cobra.Command, f *migrateFlags, path string) error {
-	file, err := migrate.One(path)
+	file, err := ledger.One(path)
 	if err != nil {
 		return &embeddedpg.Error{Op: "read the seed", Path: path, Err: plainPath(err), Hint: "give a file that exists, or none to apply all"}
 	}
@@ -61,9 +62,9 @@ func (p *project) seedFile(cmd *cobra.Command, f *migrateFlags, path string) err
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(cmd.Context()))
-	return f.kind.Apply(cmd.Context(), conn, file, migrate.Options{
+	return f.kind.Apply(cmd.Context(), conn, file, ledger.Options{
 		LockTimeout: f.lock, StatementTimeout: f.execute,
-		Done: func(r migrate.Report) {
+		Done: func(r ledger.Report) {
 			fmt.Fprintf(cmd.OutOrStdout(), "applied %s (%s)%s\n", r.Path, r.Elapsed.Round(time.Millisecond), noTransaction(r.Outside))
 		},
 	})
@@ -81,7 +82,7 @@ func (p *project) seedVerify(cmd *cobra.Command, f *migrateFlags) error {
 	}
 	var bad []error
 	for _, s := range steps {
-		if s.State != migrate.Applied {
+		if s.State != ledger.Applied {
 			bad = append(bad, fmt.Errorf("%s: %s", s.Version, s.State))
 		}
 	}

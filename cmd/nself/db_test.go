@@ -7,12 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"nself.org/embeddedpg/internal/migrate"
+	"nself.org/embeddedpg/cmd/nself/internal/ledger"
 )
 
 func (p *projectDir) migrations() (states string) {
 	p.t.Helper()
-	var steps []migrate.Step
+	var steps []ledger.Step
 	if err := json.Unmarshal([]byte(p.ok("db", "migrate", "status", "--json")), &steps); err != nil {
 		p.t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg/cmd/nself/internal/compose"
-	"nself.org/embeddedpg/internal/migrate"
+	"nself.org/embeddedpg/cmd/nself/internal/ledger"
 )
 
 // TestJSONDocs: each command with --json, and each field that it prints, is in docs/json.md.
@@ -35,7 +35,7 @@ func TestJSONDocs(t *testing.T) {
 	printed := map[string][]any{
 		"nself status": {report{}}, "nself health": {healthReport{}}, "nself urls": {compose.URL{}}, "nself doctor": {finding{}},
 		"nself version": {versions{}}, "nself build": {buildReport{}}, "nself db list": {listedDatabase{}}, "nself backup list": {listed{}},
-		"nself db migrate": {migrate.Report{}, migrate.Step{}}, "nself db seed": {migrate.Report{}, migrate.Step{}},
+		"nself db migrate": {ledger.Report{}, ledger.Step{}}, "nself db seed": {ledger.Report{}, ledger.Step{}},
 	}
 	var visit func(c *cobra.Command)
 	visit = func(c *cobra.Command) {
@@ -72,15 +72,15 @@ func TestJSONDocs(t *testing.T) {
 
 // promise are the fields that programs rely on.
 const promise = `compose.URL: service url note
+ledger.Report: version name path outside elapsed
+ledger.Step: version name path state applied
 main.buildReport: changed kept route kind listen host why
 main.finding: check status detail hint
 main.healthReport: healthy total unhealthy
 main.listed: id name tag created format database server_version size path
 main.listedDatabase: name owner size connections
 main.report: timestamp services name status healthy duration details state pid phase version control socket_dir port user database listen shared transient started failure summary total healthy unhealthy metrics connections max_connections size wal commits rollbacks deadlocks bad_checksums
-main.versions: nself commit postgresql module_sha256 go platform
-migrate.Report: version name path outside elapsed
-migrate.Step: version name path state applied`
+main.versions: nself commit postgresql module_sha256 go platform`
 
 // jsonFields are the names of a type's fields in JSON, those of what is within it too.
 func jsonFields(t reflect.Type) (names []string) {

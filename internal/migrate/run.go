@@ -4,231 +4,128 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"slices"
-	"strings"
-	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"nself.org/embeddedpg/internal/fault"
 )
 
-// Step is a file and whether it was applied.
-type Step struct {
-	Version string     `json:"version"`
-	Name    string     `json:"name"`
-	Path    string     `json:"path,omitempty"` // none if the file is gone
-	State   State      `json:"state"`
-	Applied *time.Time `json:"applied,omitempty"`
-	file    File
+// Session is a connection to a server, by the simple query protocol.
+type Session interface {
+	// Exec runs statements and returns how many were completed.
+	Exec(ctx context.Context, sql string) (done int, err error)
+	// Copy runs a COPY ... FROM STDIN.
+	Copy(ctx context.Context, sql string, data []byte) error
+	// InTransaction reports whether a transaction is open, failed or not.
+	InTransaction() bool
+	// Explain returns the SQLSTATE of an error and its position in the statements, in characters from 1; 0 if it has none.
+	Explain(err error) (code string, position int)
 }
 
-// State is what became of a file.
-type State string
-
-// The states.
-const (
-	Applied State = "applied"
-	Pending State = "pending"
-	Changed State = "changed" // applied, and the file is another now
-	Missing State = "missing" // applied, and the file is gone
-)
-
-// Options are the limits of a run. The zero value has none.
-type Options struct {
-	Steps            int           // at most this many files; 0: all, for Down one
-	LockTimeout      time.Duration // for each lock in a transaction of ours
-	StatementTimeout time.Duration // for each statement in one
-	Done             func(Report)  // after each file; nil: none
+// Run is how a script is run.
+type Run struct {
+	Path  string                          // of the file, for errors
+	Begin string                          // statements at the beginning of each transaction; may be empty
+	Note  func(ctx context.Context) error // runs at the end, in the last transaction; may be nil
 }
 
-// Report is one file that was applied or undone.
-type Report struct {
-	Version string        `json:"version"`
-	Name    string        `json:"name"`
-	Path    string        `json:"path"`
-	Outside string        `json:"outside,omitempty"` // why it ran without a transaction round it
-	Elapsed time.Duration `json:"elapsed"`           // nanoseconds
-}
-
-// Steps compares the files of a directory with the ledger.
-func (k Kind) Steps(ctx context.Context, c *pgx.Conn, dir string) ([]Step, error) {
-	files, err := k.Files(dir)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := k.entries(ctx, c)
-	if err != nil {
-		return nil, fmt.Errorf("read the ledger: %w", err)
-	}
-	var steps []Step
-	for _, f := range files {
-		s := Step{Version: f.Version, Name: f.Name, Path: f.Path, State: Pending, file: f}
-		if i := slices.IndexFunc(entries, func(e entry) bool { return e.Version == f.Version }); i >= 0 {
-			s.State, s.Applied = Applied, &entries[i].Applied
-			if entries[i].SHA256 != f.SHA256 {
-				s.State = Changed
-			}
+// Do runs the parts of a script, each in one transaction unless it says otherwise. An error names the line of the file.
+func (r Run) Do(ctx context.Context, s Session, tool Tool, parts []Part) error {
+	for i, p := range parts {
+		note := r.Note
+		if i < len(parts)-1 {
+			note = nil
 		}
-		steps = append(steps, s)
-	}
-	for i, e := range entries {
-		if !slices.ContainsFunc(files, func(f File) bool { return e.Version == f.Version }) {
-			steps = append(steps, Step{Version: e.Version, Name: e.Name, State: Missing, Applied: &entries[i].Applied})
+		kept, err := r.part(ctx, s, tool, p, note)
+		if err == nil {
+			continue
 		}
-	}
-	return steps, nil
-}
-
-// Up applies what is pending, in order, and stops at the first file that fails. If an applied file was
-// changed it does nothing.
-func (k Kind) Up(ctx context.Context, c *pgx.Conn, dir string, o Options) error {
-	unlock, err := k.lock(ctx, c)
-	if err != nil {
+		if s.InTransaction() {
+			_, _ = s.Exec(context.WithoutCancel(ctx), "ROLLBACK")
+		}
+		if kept || i > 0 {
+			return fmt.Errorf("%w; what comes before it in the file stays", err)
+		}
 		return err
-	}
-	defer unlock()
-	steps, err := k.Steps(ctx, c, dir)
-	if err != nil {
-		return err
-	}
-	var pending []File
-	for _, s := range steps {
-		switch s.State {
-		case Changed:
-			return &fault.Error{
-				Op: "apply " + k.Name + "s", Path: s.Path, Err: errors.New("it was changed after it had been applied"),
-				Hint: "bring the file back as it was, and write the change as a new " + k.Name,
-			}
-		case Pending:
-			pending = append(pending, s.file)
-		}
-	}
-	if o.Steps > 0 && o.Steps < len(pending) {
-		pending = pending[:o.Steps]
-	}
-	for _, f := range pending {
-		if err := k.Apply(ctx, c, f, o); err != nil {
-			return err
-		}
 	}
 	return nil
 }
 
-// Apply runs one file and enters it into the ledger, whether or not it is in there.
-func (k Kind) Apply(ctx context.Context, c *pgx.Conn, f File, o Options) error {
-	if _, err := c.Exec(ctx, k.ledgerSQL()); err != nil {
-		return fmt.Errorf("make the ledger: %w", err)
+// part runs one. kept is whether a part of it stays in spite of an error.
+func (r Run) part(ctx context.Context, s Session, tool Tool, p Part, note func(context.Context) error) (kept bool, err error) {
+	// What the server is sent at once is a transaction by itself, and then may be a procedure that has transactions.
+	tx := p.Outside == "" && (tool != Plain && tool != GolangMigrate || note != nil || len(p.Blocks) > 1)
+	if tx {
+		if _, err := s.Exec(ctx, "BEGIN;"+r.Begin); err != nil {
+			return false, err
+		}
 	}
-	return run(ctx, c, f, o, func() error { return k.enter(ctx, c, f) })
+	for i, b := range p.Blocks {
+		if line, err := r.block(ctx, s, b); err != nil {
+			return !tx && i > 0, r.wrong(s, tool, line, err)
+		}
+		if tx && !s.InTransaction() {
+			return true, &fault.Error{Op: "run", Path: r.Path, Err: errors.New("it ends the transaction that it runs in"), Hint: hintOutside(tool, "leave BEGIN and COMMIT out")}
+		}
+	}
+	if !tx && s.InTransaction() {
+		return true, &fault.Error{Op: "run", Path: r.Path, Err: errors.New("it begins a transaction that it does not end"), Hint: "leave BEGIN and COMMIT out: each file is a transaction"}
+	}
+	if note != nil {
+		if err := note(ctx); err != nil {
+			return !tx, err
+		}
+	}
+	if tx {
+		if _, err := s.Exec(ctx, "COMMIT"); err != nil {
+			return false, fmt.Errorf("%s: %w", r.Path, err)
+		}
+	}
+	return false, nil
 }
 
-// Down undoes the files applied last, o.Steps of them or one, newest first.
-func (k Kind) Down(ctx context.Context, c *pgx.Conn, dir string, o Options) error {
-	unlock, err := k.lock(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	steps, err := k.Steps(ctx, c, dir)
-	if err != nil {
-		return err
-	}
-	steps = slices.DeleteFunc(steps, func(s Step) bool { return s.State == Pending })
-	slices.SortStableFunc(steps, func(a, b Step) int { return k.compare(File{Version: b.Version}, File{Version: a.Version}) })
-	steps = steps[:min(max(o.Steps, 1), len(steps))]
-	for _, s := range steps {
-		if s.file.Down == "" {
-			return &fault.Error{
-				Op: "undo " + k.Name, Path: s.Version + " " + s.Name, Err: errors.New("there is no file that undoes it"),
-				Hint: "write it: down.sql in the directory of up.sql, or <number>_<name>.down.sql beside the other",
-			}
-		}
-		b, err := os.ReadFile(s.file.Down)
-		if err != nil {
-			return err
-		}
-		f := File{Version: s.Version, Name: s.Name, Path: s.file.Down, sql: string(b)}
-		if err := run(ctx, c, f, o, func() error { return k.strike(ctx, c, s.Version) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// run runs a file and then note, both in one transaction if the file allows it.
-func run(ctx context.Context, c *pgx.Conn, f File, o Options, note func() error) error {
-	begin := time.Now()
-	statements := split(f.sql)
-	why := outside(statements)
-	var err error
-	if why == "" {
-		err = runInside(ctx, c, f, o, note)
+// block runs one, and returns the line of an error.
+func (r Run) block(ctx context.Context, s Session, b Block) (line int, err error) {
+	done := 0
+	if b.Copy {
+		err = s.Copy(ctx, b.SQL, b.Data)
 	} else {
-		err = runOutside(ctx, c, f, statements, note)
+		done, err = s.Exec(ctx, b.SQL)
 	}
-	// The next file begins as if it were the first: the lock stays, settings of this one do not.
-	if _, e := c.Exec(context.WithoutCancel(ctx), "SET SESSION AUTHORIZATION DEFAULT; RESET ALL"); err == nil {
-		err = e
+	if err == nil {
+		return 0, nil
 	}
-	if err == nil && o.Done != nil {
-		o.Done(Report{f.Version, f.Name, f.Path, why, time.Since(begin)})
+	_, position := s.Explain(err)
+	if position == 0 {
+		return b.Lines[min(done, len(b.Lines)-1)], err
+	}
+	line, at := b.Line, 1
+	for _, c := range b.SQL {
+		if at >= position {
+			break
+		}
+		if c == '\n' {
+			line++
+		}
+		at++
+	}
+	return line, err
+}
+
+// activeTransaction is the SQLSTATE of a statement that may not run in a transaction.
+const activeTransaction = "25001"
+
+// wrong says where an error is.
+func (r Run) wrong(s Session, tool Tool, line int, err error) error {
+	err = fmt.Errorf("%s:%d: %w", r.Path, line, err)
+	if code, _ := s.Explain(err); code == activeTransaction && noTransaction[tool] != "" {
+		return fmt.Errorf("%w (%s)", err, hintOutside(tool, ""))
 	}
 	return err
 }
 
-func runInside(ctx context.Context, c *pgx.Conn, f File, o Options, note func() error) error {
-	tx, err := c.Begin(ctx)
-	if err != nil {
-		return err
+// hintOutside says how a file of the tool runs without a transaction, or other if it needs no note.
+func hintOutside(tool Tool, other string) string {
+	if noTransaction[tool] == "" {
+		return other
 	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // nothing after a commit
-	limits := fmt.Sprintf("SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = %d", o.LockTimeout.Milliseconds(), o.StatementTimeout.Milliseconds())
-	if _, err := tx.Exec(ctx, limits); err != nil {
-		return err
-	}
-	if _, err := c.PgConn().Exec(ctx, f.sql).ReadAll(); err != nil {
-		return f.wrong(err, 0)
-	}
-	if err := note(); err != nil {
-		return err
-	}
-	return tx.Commit(ctx)
-}
-
-func runOutside(ctx context.Context, c *pgx.Conn, f File, statements []statement, note func() error) error {
-	for _, s := range statements {
-		if _, err := c.PgConn().Exec(ctx, s.text).ReadAll(); err != nil {
-			if c.PgConn().TxStatus() != 'I' {
-				_, _ = c.Exec(context.WithoutCancel(ctx), "ROLLBACK")
-			}
-			return fmt.Errorf("%w; what comes before it in the file stays", f.wrong(err, s.begin))
-		}
-	}
-	if c.PgConn().TxStatus() != 'I' {
-		_, _ = c.Exec(context.WithoutCancel(ctx), "ROLLBACK")
-		return &fault.Error{Op: "apply", Path: f.Path, Err: errors.New("it begins a transaction that it does not end"), Hint: "leave BEGIN and COMMIT out: each file is a transaction"}
-	}
-	return note()
-}
-
-// wrong says on which line of the file a statement failed. from is where the text that was sent begins in it.
-func (f File) wrong(err error, from int) error {
-	var pe *pgconn.PgError
-	if !errors.As(err, &pe) {
-		return fmt.Errorf("apply %s: %w", f.Path, err)
-	}
-	line := 1 + strings.Count(f.sql[:from], "\n")
-	if pe.Position > 0 { // in characters, from 1
-		for i, r := range []rune(f.sql[from:]) {
-			if i+1 >= int(pe.Position) {
-				break
-			}
-			if r == '\n' {
-				line++
-			}
-		}
-	}
-	return fmt.Errorf("apply %s:%d: %w", f.Path, line, err)
+	return string(tool) + " runs it without a transaction if it says " + noTransaction[tool]
 }

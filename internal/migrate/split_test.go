@@ -31,11 +31,12 @@ func TestSplit(t *testing.T) {
 		{"SELECT ü;SELECT 2", "SELECT ü;|SELECT 2"},
 	} {
 		var got []string
-		for _, s := range split(tt.sql) {
-			got = append(got, strings.TrimSpace(s.text))
-			if tt.sql[s.begin:s.begin+len(s.text)] != s.text {
-				t.Errorf("%q: offset %d is not of %q", tt.sql, s.begin, s.text)
-			}
+		list, bad := split(tt.sql)
+		if bad != nil {
+			t.Errorf("%q: %v", tt.sql, bad.err)
+		}
+		for _, s := range list {
+			got = append(got, strings.TrimSpace(tt.sql[s.begin:s.end]))
 		}
 		if g := strings.Join(got, "|"); g != tt.want {
 			t.Errorf("%q:\n got %q\nwant %q", tt.sql, g, tt.want)
@@ -57,7 +58,8 @@ func TestOutside(t *testing.T) {
 		"VACUUM FULL":                                                 "VACUUM FULL",
 		"CREATE DATABASE d":                                           "CREATE DATABASE",
 	} {
-		if got := outside(split(sql)); got != want {
+		list, bad := split(sql)
+		if got := outside(list); got != want || bad != nil {
 			t.Errorf("%q: got %q, want %q", sql, got, want)
 		}
 	}
@@ -68,12 +70,13 @@ func FuzzSplit(f *testing.F) {
 	f.Add("SELECT 1; CREATE FUNCTION f() BEGIN ATOMIC SELECT $a$;$a$; END; /* x */ 'y")
 	f.Fuzz(func(t *testing.T, sql string) {
 		end := 0
-		for _, s := range split(sql) {
-			if s.begin < end || s.begin+len(s.text) > len(sql) {
-				t.Fatalf("%q: statement at %d after %d", sql, s.begin, end)
+		list, _ := split(sql)
+		for _, s := range list {
+			if s.begin < end || s.first < s.begin || s.end <= s.first || s.end > len(sql) {
+				t.Fatalf("%q: statement %+v after %d", sql, s, end)
 			}
-			end = s.begin + len(s.text)
+			end = s.end
 		}
-		outside(split(sql))
+		outside(list)
 	})
 }
