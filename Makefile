@@ -29,7 +29,6 @@ CLIENTS ?= 80
 FUZZTIME ?= 20s
 # Tests of time and memory: alone on the machine, and without the race detector.
 FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestStarved|TestShortConnections|TestStartCommandTime
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What has no cgo must compile on every Unix; this much compiles on Windows too (docs/windows.md).
 PORTABLE := ./...
 PORTABLE_WINDOWS := $(addprefix ./internal/,vfs vfs/vfstest image fault sqlwire hostdir migrate) $(addprefix ./cmd/nself/internal/,project certs docker compose ledger)
@@ -42,13 +41,17 @@ nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') internal/image
 try:
 	@tests/try.sh
 
-test: lint
-	wasm/check.sh
-	go test -race -timeout 40m ./...
-	EMBEDDEDPG_FASTPATH=off go test -count=1 -short . ./tests/sessions
-	go test -count=1 -timeout 20m -p 1 -run '$(FIGURES)' . ./tests/sessions ./cmd/nself
-	$(MAKE) examples
-	tests/suites.sh all
+# Each stage says what it runs and how long it took.
+test:
+	@tests/stage.sh "sid root" tests/suites.sh root
+	@tests/stage.sh lint $(MAKE) --no-print-directory lint
+	@tests/stage.sh "committed modules" wasm/check.sh
+	@tests/stage.sh "race detector" go test -race -timeout 40m ./...
+	@EMBEDDEDPG_FASTPATH=off tests/stage.sh "without the fast path" go test -count=1 -short . ./tests/sessions
+	@GODEBUG=asyncpreemptoff=1 tests/stage.sh "without asynchronous preemption" go test -count=1 -short ./...
+	@tests/stage.sh figures go test -count=1 -timeout 20m -p 1 -run '$(FIGURES)' . ./tests/sessions ./cmd/nself
+	@tests/stage.sh examples $(MAKE) --no-print-directory examples
+	@tests/stage.sh "suites beside native PostgreSQL" tests/suites.sh all
 
 examples:
 	for example in examples/*/; do (cd $$example && go vet ./... && go test ./...) || exit 1; done
@@ -58,9 +61,8 @@ test-short:
 	go test -short ./...
 
 lint:
-	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
+	tests/lint.sh
 	go vet ./...
-	go run $(STATICCHECK) ./...
 	cd cmd/nself/stacktest/services && go vet ./...
 	for target in darwin/arm64 darwin/amd64 linux/arm64; do \
 		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go vet $(PORTABLE) || exit 1; done

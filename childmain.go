@@ -38,7 +38,7 @@ func ChildMain() {
 	if os.Getenv(childMarker) == "" {
 		return
 	}
-	os.Unsetenv(childMarker)
+	_ = os.Unsetenv(childMarker)
 	if err := childMain(); err != nil {
 		os.Exit(1) // the parent was told why
 	}

@@ -145,7 +145,7 @@ func (c *client) template(ctx context.Context, o options) (string, error) {
 	sealed := false
 	defer func() { // also if a step ends the goroutine, as t.Fatal does
 		if !sealed {
-			c.call(context.WithoutCancel(ctx), "Abandon", key, &testserver.Empty{})
+			_ = c.call(context.WithoutCancel(ctx), "Abandon", key, &testserver.Empty{})
 		}
 	}()
 	db := &DB{Name: begin.Name, client: c}

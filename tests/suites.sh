@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs the suites that need native PostgreSQL 18 from Debian beside our server: postgres, extensions, native, backup, modules, bench,
-# vector, latency, benchmarks or all (the first four). Needs root, and the network the first time; what it fetches stays in the cache folder.
+# vector, latency, benchmarks or all (the first four); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/wasm/lib.sh"
@@ -52,7 +52,7 @@ benchmarks() {
 		npm=$cache/suites/pglite
 		mkdir -p "$npm"
 		(cd "$npm" && { [ -e package.json ] || npm init -y >/dev/null; } &&
-			npm install --no-audit --no-fund $(sed -n 's/^var PGlitePackages.*{\(.*\)}/\1/p' "$top/tests/rivals/pglite.go" | tr -d '",'))
+			sed -n 's/^var PGlitePackages.*{\(.*\)}/\1/p' "$top/tests/rivals/pglite.go" | tr -d '",' | xargs npm install --no-audit --no-fund)
 	fi
 	go run ./tests/benchpage -root "$root" -npm "$npm" "$@"
 }
@@ -64,9 +64,10 @@ vector() {
 	go run ./tests/benchvector -root "$root" "$@"
 }
 
-suite=${1:?usage: suites.sh postgres|extensions|native|backup|modules|bench|vector|latency|benchmarks|all}
+suite=${1:?usage: suites.sh root|postgres|extensions|native|backup|modules|bench|vector|latency|benchmarks|all}
 shift
 case $suite in
+root) ;;
 postgres) postgres "$@" ;;
 extensions) extensions "$@" ;;
 native) native ;;

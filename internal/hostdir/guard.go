@@ -41,5 +41,5 @@ func (d *Temp) RemoveAtExit() {
 // end ends the guard, which removes the directory if that was neither removed nor kept.
 func (g *guard) end() {
 	g.life.Close()
-	g.cmd.Wait()
+	_ = g.cmd.Wait()
 }

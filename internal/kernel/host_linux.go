@@ -19,12 +19,12 @@ func newEvent() (event, error) {
 func (e event) signal() {
 	var one [8]byte
 	binary.NativeEndian.PutUint64(one[:], 1)
-	unix.Write(e.r, one[:]) // EAGAIN: it is readable already
+	_, _ = unix.Write(e.r, one[:]) // EAGAIN: it is readable already
 }
 
 func (e event) drain() {
 	var n [8]byte
-	unix.Read(e.r, n[:]) // EAGAIN: somebody drained it
+	_, _ = unix.Read(e.r, n[:]) // EAGAIN: somebody drained it
 }
 
 func (e event) close() { closeHost(e.r) }
@@ -145,7 +145,7 @@ func hostFutexWake(word *uint32, n int32) int32 {
 
 // wakeWord wakes whoever waits on a signal word.
 func wakeWord(word *uint32) {
-	unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWake|futexPrivateFlag, 1<<30, 0, 0, 0)
+	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWake|futexPrivateFlag, 1<<30, 0, 0, 0)
 }
 
 // threadTimes returns the processor time the calling thread has used.

@@ -61,4 +61,4 @@ func hostAlloc(size int) ([]byte, error) {
 	return unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 }
 
-func hostFree(b []byte) { unix.Munmap(b) }
+func hostFree(b []byte) { _ = unix.Munmap(b) }

@@ -8,7 +8,7 @@ func (d *disk) rewind() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.mu.read, d.mu.entries = false, nil
-	d.file.Seek(0, vfs.SEEK_SET)
+	_, _ = d.file.Seek(0, vfs.SEEK_SET) // a directory: it cannot fail
 }
 
 // getdents64 fills the buffer with struct linux_dirent64 {u64 ino, i64 off, u16 reclen, u8 type, char name[]}.

@@ -19,25 +19,25 @@ func newBell() (int32, error) {
 // keeps its P, which in a busy program it would have to wait for. EAGAIN: it is readable already.
 func ringBell(bell int32) {
 	one := uint64(1)
-	unix.RawSyscall(unix.SYS_WRITE, uintptr(bell), uintptr(unsafe.Pointer(&one)), 8)
+	_, _, _ = unix.RawSyscall(unix.SYS_WRITE, uintptr(bell), uintptr(unsafe.Pointer(&one)), 8)
 }
 
 // drainBell makes a bell not readable.
 func drainBell(bell int32) {
 	var n uint64
-	unix.RawSyscall(unix.SYS_READ, uintptr(bell), uintptr(unsafe.Pointer(&n)), 8)
+	_, _, _ = unix.RawSyscall(unix.SYS_READ, uintptr(bell), uintptr(unsafe.Pointer(&n)), 8)
 }
 
 // waitWord sleeps while the word has the value, at most ns. Like ringBell it keeps the P.
 func waitWord(word *uint32, value uint32, ns int64) {
 	const futexWaitPrivate = 0 | 128 // <linux/futex.h>
 	ts := unix.NsecToTimespec(ns)
-	unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWaitPrivate, uintptr(value), uintptr(unsafe.Pointer(&ts)), 0, 0)
+	_, _, _ = unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWaitPrivate, uintptr(value), uintptr(unsafe.Pointer(&ts)), 0, 0)
 }
 
 func wakeWord(word *uint32) {
 	const futexWakePrivate = 1 | 128
-	unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWakePrivate, 1, 0, 0, 0)
+	_, _, _ = unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWakePrivate, 1, 0, 0, 0)
 }
 
 func closeBell(bell int32) { unix.Close(int(bell)) }
@@ -46,7 +46,7 @@ func newMemory() ([]byte, error) {
 	return unix.Mmap(-1, 0, memorySize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 }
 
-func freeMemory(b []byte) { unix.Munmap(b) }
+func freeMemory(b []byte) { _ = unix.Munmap(b) }
 
 func clocks() (time.Time, int64) {
 	var ts unix.Timespec

@@ -97,7 +97,7 @@ func (c *Conn) Query(ctx context.Context, sql string) ([][]string, error) {
 
 // Close ends the session.
 func (c *Conn) Close() error {
-	c.net.SetDeadline(time.Now().Add(time.Second))
+	_ = c.net.SetDeadline(time.Now().Add(time.Second))
 	_, err := c.net.Write([]byte{'X', 0, 0, 0, 4})
 	return errors.Join(err, c.net.Close())
 }

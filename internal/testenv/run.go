@@ -37,9 +37,9 @@ func inMemory(f func() int) int {
 	}
 	defer func() {
 		if was {
-			os.Setenv("TMPDIR", old)
+			_ = os.Setenv("TMPDIR", old)
 		} else {
-			os.Unsetenv("TMPDIR")
+			_ = os.Unsetenv("TMPDIR")
 		}
 	}()
 	return f()

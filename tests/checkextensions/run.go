@@ -197,7 +197,7 @@ func (e *environment) drive(s *suite, tests []string, dir, driver string, option
 	cmd := e.inRootAt(dir, filepath.Join(pgxs, driver), append(options, tests...)...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.Run() // the report says it better
+	_ = cmd.Run() // the report says it better
 	ok := map[string]bool{}
 	for _, m := range okLine.FindAllSubmatch(out.Bytes(), -1) {
 		ok[string(m[1])] = true

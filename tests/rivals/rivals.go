@@ -135,8 +135,8 @@ func (s *Server) launch(ctx context.Context) error {
 		return err
 	}
 	if err := s.ready(ctx); err != nil {
-		s.command.Process.Kill()
-		s.command.Wait()
+		_ = s.command.Process.Kill()
+		_ = s.command.Wait()
 		return err
 	}
 	return nil

@@ -122,7 +122,9 @@ func (h *hub) seal(ctx context.Context, t *template) error {
 	if len(rows) == 0 {
 		return fmt.Errorf("the template %s is gone", t.name)
 	}
-	fmt.Sscan(rows[0][1], &t.size)
+	if _, err := fmt.Sscan(rows[0][1], &t.size); err != nil {
+		return fmt.Errorf("read the size of template %s: %w", t.name, err)
+	}
 	if h.files {
 		t.image, err = readImage(h.base(rows[0][0]))
 		if err != nil && !errors.Is(err, errTooLarge) {
@@ -256,7 +258,7 @@ func (h *hub) drop(name string) {
 // dropNow drops a database in the background.
 func (h *hub) dropNow(name string) {
 	h.drops.Go(func() {
-		h.query(h.ctx, "DROP DATABASE "+sqlwire.Identifier(name)+" WITH (FORCE)") // what stays goes with the server
+		_, _ = h.query(h.ctx, "DROP DATABASE "+sqlwire.Identifier(name)+" WITH (FORCE)") // what stays goes with the server
 	})
 }
 

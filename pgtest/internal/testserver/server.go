@@ -193,6 +193,6 @@ func (s *Server) keep(pkg string) error {
 		hostdir.RemoveKept(old)
 	}
 	os.Remove(link)
-	os.Symlink(s.dir.Path(), link) // without it the files stay longer
+	_ = os.Symlink(s.dir.Path(), link) // without it the files stay longer
 	return nil
 }

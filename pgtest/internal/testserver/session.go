@@ -257,6 +257,6 @@ func (s *Session) end() {
 	}
 	s.mu.Unlock()
 	for _, key := range keys {
-		s.Abandon(key, &Empty{})
+		_ = s.Abandon(key, &Empty{})
 	}
 }

@@ -133,13 +133,13 @@ func spawn(ctx context.Context, o order) error {
 	var said []string
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if lines.Text() == "ready" {
-			go cmd.Wait() // it may end before this program
+			go func() { _ = cmd.Wait() }() // it may end before this program
 			return nil
 		}
 		said = append(said, lines.Text())
 	}
-	cmd.Process.Kill()
-	cmd.Wait()
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
 	return errors.Join(ctx.Err(), errors.New(strings.Join(append([]string{"go run " + command}, said...), "\n")))
 }
 
