@@ -25,6 +25,7 @@ type RunOptions struct {
 	Mounts   []Mount
 	// ExtensionDirs are directories of the host with side modules, control and SQL files.
 	ExtensionDirs []string
+	SessionMemory uint64       // bytes of each session's heap; 0: as much as its address space holds
 	Log           slog.Handler // nil: the server's messages are dropped
 
 	// Data wraps the file system of the data directory, in one that fails or keeps a journal (package vfstest). Default:
@@ -89,7 +90,11 @@ func (c *Cluster) launch(t *tree, p Programs, o RunOptions) (*Postmaster, error)
 			return nil, err
 		}
 	}
-	k, err := kernel.New(kernel.Config{FS: t.root, Program: p.Program, Log: kernelLog(o.Log), LibraryDirs: []string{guestExtensions}})
+	k, err := kernel.New(kernel.Config{
+		FS: t.root, Program: p.Program, Log: kernelLog(o.Log), LibraryDirs: []string{guestExtensions},
+		Heap:    func(argv []string) uint64 { return heap(argv, o.SessionMemory) },
+		Refused: t.forget,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -152,6 +157,7 @@ func startHint(text string) string {
 		{"locale", "the locales are C, POSIX, C.UTF-8 and the builtin ones: dump the cluster with its own server and restore it into a new one"},
 		{"could not access file", "remove the name from shared_preload_libraries, or name the directory that has its module in Config.ExtensionDirs"},
 		{"shared memory", "lower shared_buffers or max_connections"},
+		{"could not fork", "raise the limits of address space, threads and open files of this program (ulimit -v, -u and -n)"},
 		{"No space left on device", "make room on the file system, then start again; nothing is lost"},
 		{"configuration file", "correct postgresql.conf in the data directory; the log names the line"},
 	} {

@@ -58,7 +58,9 @@ func CheckMount(m Mount) error {
 type tree struct {
 	root vfs.FS
 	run  *vfs.Mem // what is ours to write
-	free []func() error
+
+	backends *vfs.Mem // guestBackends, where that is in memory
+	free     []func() error
 }
 
 // newTree assembles the guest's files: the image, the data directory dataDir of the host, private directories in
@@ -96,7 +98,11 @@ func (t *tree) mount(image vfs.FS, dataDir string, o RunOptions, inMemory []stri
 		"/dev/shm": shm,
 	}
 	for _, dir := range inMemory {
-		all[dir] = vfs.NewMem(vfs.MemOptions{})
+		m := vfs.NewMem(vfs.MemOptions{})
+		if dir == guestBackends {
+			t.backends = m
+		}
+		all[dir] = m
 	}
 	for _, m := range o.Mounts {
 		if err := CheckMount(m); err != nil {

@@ -37,7 +37,7 @@ type (
 )
 
 // Start implements kernel.Module.
-func (m module) Start(h kernel.Host) error {
+func (m module) Start(h kernel.Host, _ uint64) error {
 	go func() {
 		runtime.LockOSThread()
 		mem, err := unix.Mmap(-1, 0, memSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)

@@ -21,6 +21,15 @@ func dupHost(fd int) (int, error) {
 	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 }
 
+// hostDescriptors returns how many descriptors the program may have; 0: no limit is known.
+func hostDescriptors() int {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || uint64(limit.Cur) > 1<<30 {
+		return 0
+	}
+	return int(limit.Cur)
+}
+
 // hostMap maps size bytes of fd from off over the memory at addr, shared, readable and writable (read-only if
 // the descriptor is).
 func hostMap(addr unsafe.Pointer, size uintptr, fd int, off int64) error {

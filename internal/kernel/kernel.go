@@ -18,10 +18,14 @@ type Config struct {
 	HostPath func(guest string) string // host path of a guest Unix socket that no process listens on; nil or "": none
 	// LibraryDirs are the guest directories whose files dlopen takes for side modules; no guest should be able to write there.
 	LibraryDirs []string
-	Pid         int          // of the first process; 0: the host process's own
-	UID         int          // user and group id of every process; 0: 1000
-	Hostname    string       // default "localhost"
-	Log         *slog.Logger // reports of killed processes; default discards
+	// Heap says how many bytes the heap of a process with these arguments may have; 0 or nil: what the address space has room for.
+	Heap func(argv []string) uint64
+	// Refused is called when the host refuses what a process with these arguments needs to start; nil: nobody is told.
+	Refused  func(argv []string)
+	Pid      int          // of the first process; 0: the host process's own
+	UID      int          // user and group id of every process; 0: 1000
+	Hostname string       // default "localhost"
+	Log      *slog.Logger // reports of killed processes; default discards
 }
 
 // Kernel runs a tree of processes. Its methods are safe for concurrent use.
@@ -31,6 +35,8 @@ type Kernel struct {
 	fastPathOff uint32         // FastPath.Off for new processes
 	libs        libraries
 	post        []byte // memory of the host that holds the PostSlots
+
+	descriptors int // RLIMIT_NOFILE of the program; 0: none is known
 
 	mu struct {
 		sync.Mutex
@@ -63,7 +69,7 @@ func New(cfg Config) (*Kernel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("allocate the table of processes: %w", err)
 	}
-	k := &Kernel{cfg: cfg, post: post}
+	k := &Kernel{cfg: cfg, post: post, descriptors: hostDescriptors()}
 	if os.Getenv("EMBEDDEDPG_FASTPATH") == "off" {
 		k.fastPathOff = 1
 	}

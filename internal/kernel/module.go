@@ -4,9 +4,10 @@ import "unsafe"
 
 // Module is a compiled program that can be run any number of times at once. Package vm implements it.
 type Module interface {
-	// Start creates a thread, on it an instance whose system calls go to h, and runs the
-	// instance's _start. It returns once the thread exists; what happens on it is reported to h.
-	Start(h Host) error
+	// Start makes an instance whose system calls go to h, and a thread that runs the instance's _start. Its memory may
+	// grow by heap bytes, if that is not 0. It returns once both are there; what happens then is reported to h. An error
+	// wraps the operating system's, and h is not called.
+	Start(h Host, heap uint64) error
 }
 
 // Killer is a Module that can end an instance which runs guest code without ever making a system call.

@@ -107,6 +107,12 @@ func (p *Process) start(parent *Process) int32 {
 		return ENOENT
 	}
 	k.mu.Lock()
+	if !k.roomForLocked(p.event.r) {
+		k.mu.Unlock()
+		k.refused(p.argv, hostError(EMFILE))
+		p.release()
+		return EMFILE
+	}
 	if k.mu.closed || !k.allocatePidLocked(p, parent) {
 		k.mu.Unlock()
 		p.release()
@@ -122,17 +128,29 @@ func (p *Process) start(parent *Process) int32 {
 	k.wg.Add(1)
 	k.mu.Unlock()
 
-	if err := m.Start(p); err != nil {
-		k.cfg.Log.Error("start process", "program", p.argv[0], "error", err)
+	heap := uint64(0)
+	if k.cfg.Heap != nil {
+		heap = k.cfg.Heap(p.argv)
+	}
+	if err := m.Start(p, heap); err != nil {
+		k.refused(p.argv, err)
 		k.mu.Lock()
 		delete(k.mu.procs, p.pid)
 		p.state = zombie
 		k.mu.Unlock()
 		p.release()
 		k.wg.Done()
-		return EAGAIN
+		return errnoOf(err)
 	}
 	return 0
+}
+
+// refused reports that a process could not start.
+func (k *Kernel) refused(argv []string, err error) {
+	k.cfg.Log.Error("start process", "argv", strings.Join(argv, " "), "error", err)
+	if k.cfg.Refused != nil {
+		k.cfg.Refused(argv)
+	}
 }
 
 // allocatePidLocked enters p into the table: the kernel's first process under Config.Pid, the others under

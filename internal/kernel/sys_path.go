@@ -56,6 +56,10 @@ func (p *Process) openat(a *[6]int32) int32 {
 	if err != nil {
 		return -errnoOf(err)
 	}
+	if p.k.scarce(file.Fd()) && p.hoards() {
+		file.Close()
+		return -EMFILE
+	}
 	st, err := file.Stat()
 	if err != nil {
 		file.Close()

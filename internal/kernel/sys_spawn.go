@@ -77,6 +77,7 @@ func (p *Process) spawn(a *[6]int32) int32 {
 	}
 	child, err := newProcess(p.k, argv, env, p.cwd)
 	if err != nil {
+		p.k.refused(argv, err)
 		return -errnoOf(err)
 	}
 	child.umask = p.umask

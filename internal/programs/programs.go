@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"nself.org/embeddedpg/internal/fault"
 	"nself.org/embeddedpg/internal/image"
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/vfs"
@@ -64,7 +65,8 @@ const binDir = "/pgsql/bin"
 
 // Load makes the programs ready: in milliseconds if their compiled form is in the cache, else in
 // seconds. Compiling cannot be interrupted: if ctx ends, Load returns its error at once, and a goroutine stays until the
-// compiler is done with the module in hand, which it still puts into the cache.
+// compiler is done with the module in hand, which it still puts into the cache. Where the operating system's limits have no
+// room for the processes that are to run, Load says so first, as a *fault.Error.
 func Load(ctx context.Context, o Options) (*Set, error) {
 	if o.CacheDir == "" {
 		o.CacheDir = DefaultCacheDir()
@@ -77,14 +79,18 @@ func Load(ctx context.Context, o Options) (*Set, error) {
 	loaded := make(chan result, 1)
 	go func() {
 		set, err := load(ctx, o)
+		if err != nil {
+			set = nil
+		}
 		loaded <- result{set, err}
 	}()
 	select {
 	case r := <-loaded:
-		if r.err != nil {
-			return nil, fmt.Errorf("load the programs: %w", r.err)
+		var known *fault.Error
+		if r.err != nil && !errors.As(r.err, &known) {
+			r.err = fmt.Errorf("load the programs: %w", r.err)
 		}
-		return r.set, nil
+		return r.set, r.err
 	case <-ctx.Done():
 		go func() {
 			if r := <-loaded; r.err == nil {
@@ -127,6 +133,9 @@ func load(ctx context.Context, o Options) (s *Set, err error) {
 		return s, err
 	}
 	if s.vm, err = vm.New(vm.Config{Log: log}); err != nil {
+		return s, err
+	}
+	if err := room(s.vm, o.Server); err != nil {
 		return s, err
 	}
 	begin := time.Now()

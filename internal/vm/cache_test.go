@@ -329,7 +329,7 @@ func TestCacheConcurrent(t *testing.T) {
 				}
 				h := newHost()
 				h.syscall = func(uint64, int32, *[6]int32) (int32, bool) { return 0, true }
-				if err := errors.Join(m.Start(h), h.wait(t)); err != nil {
+				if err := errors.Join(m.Start(h, 0), h.wait(t)); err != nil {
 					t.Error(err)
 				}
 			}

@@ -25,6 +25,9 @@ const (
 // ErrClosed is returned when a closed Engine is asked to load or start a module.
 var ErrClosed = errors.New("vm: engine is closed")
 
+// ErrNotKept is in a Module's warning if the next start compiles again.
+var ErrNotKept = errors.New("compiled code is not kept, so that each start compiles again")
+
 func (c *Config) complete() error {
 	if c.StackSize == 0 {
 		c.StackSize = defaultStack

@@ -10,7 +10,6 @@ const (
 	FaultStackOverflow                      // the guest used up its native stack
 	FaultException                          // the guest threw an exception that nothing caught
 	FaultPanic                              // a method of the Host panicked
-	FaultInstance                           // the instance could not be made; Host.Begin was not called
 	FaultKilled                             // Module.Kill
 )
 
@@ -35,8 +34,6 @@ func (f *Fault) Error() string {
 		return "uncaught exception: " + f.Message
 	case FaultPanic:
 		return fmt.Sprintf("panic in a host call: %v", f.Panic)
-	case FaultInstance:
-		return "make an instance: " + f.Message
 	case FaultKilled:
 		return "killed"
 	}

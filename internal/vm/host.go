@@ -16,8 +16,8 @@ import (
 	"nself.org/embeddedpg/internal/kernel"
 )
 
-// maxInstances bounds the instances of a program at once. Each takes 8 GiB of address space, so that 47 bits hold no
-// more than half as many.
+// maxInstances bounds the instances of a program at once. Each takes 16 GiB of address space, so that 47 bits hold no
+// more than a quarter of that.
 const maxInstances = 1 << 15
 
 // instance is the Go side of a running instance. host and module never change; fault is of the instance's thread;
@@ -136,8 +136,6 @@ func (in *instance) ended(end C.enum_vm_end, code TrapCode, message string) erro
 		return &Fault{Kind: FaultStackOverflow}
 	case C.VM_END_ERROR:
 		return &Fault{Kind: FaultException, Message: message}
-	case C.VM_END_NOT_STARTED:
-		return &Fault{Kind: FaultInstance, Message: message}
 	case C.VM_END_KILLED:
 		return &Fault{Kind: FaultKilled}
 	}

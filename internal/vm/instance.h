@@ -31,9 +31,11 @@ struct vm_instance {
 	struct fastpath fast; /* first: Go knows the instance by its fast path */
 	struct guest_memory memory;
 	struct vm_module *module;
+	wasmtime_store_t *store;
 	wasmtime_context_t *context;
 	wasmtime_instance_t instance;
 	wasmtime_memory_t export;
+	wasmtime_func_t start;
 	struct {
 		struct vm_module *module;
 		wasmtime_instance_t instance;
@@ -43,7 +45,7 @@ struct vm_instance {
 	uint32_t slot;
 	uint32_t calling; /* 1: in a system call */
 	uint32_t killed;  /* 1: traps when its call returns, or at the next signal */
-	bool linking;     /* a side module's start function may be running */
+	bool linking;     /* a module's start function may be running */
 	bool done;        /* Go said that the last call was the last */
 	pthread_t thread; /* set when vm_start returns; nobody needs it before */
 	void *mapping;

@@ -129,7 +129,7 @@ func TestEngines(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := m.Start(newHost()); !errors.Is(err, vm.ErrClosed) {
+		if err := m.Start(newHost(), 0); !errors.Is(err, vm.ErrClosed) {
 			t.Errorf("start after close: %v", err)
 		}
 		if _, err := e.Load("x", b, hashOf(b), vm.LoadOptions{CacheDir: dir}); !errors.Is(err, vm.ErrClosed) {

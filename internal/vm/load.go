@@ -124,9 +124,6 @@ func (e loader) loadQuick(name string, wasm []byte, hash, cacheDir string, r *re
 
 func (e loader) key(hash string) [32]byte { return cacheKey(hash, engineKey+", "+string(e.kind)) }
 
-// ErrNotKept is in a Module's warning if the next start compiles again.
-var ErrNotKept = errors.New("compiled code is not kept, so that each start compiles again")
-
 func notKept(reason error) error { return fmt.Errorf("%w: %w", ErrNotKept, reason) }
 
 // fromCache maps the entry, if it is intact. Where code of that file system cannot be mapped (noexec), the entry is copied.

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "instance.h"
+#include "room.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -20,6 +21,15 @@ enum {
 	GUARD = 64 << 10,       /* below the thread's stack; at least a page on every host */
 	TEXT_MAX = 8 << 10,     /* of an error, in bytes */
 };
+
+/* The addresses that a memory's 32-bit index reaches. */
+#define RESERVATION (1ull << 32)
+
+/*
+ * What must be left for the program when an instance has been made: Go's heap grows by 64 MiB at a time, malloc takes as much for
+ * a thread, and both end the program where they get none.
+ */
+#define SPARE_ADDRESSES (512ull << 20)
 
 /* ---- errors ---- */
 
@@ -124,7 +134,7 @@ static wasm_config_t *config(size_t stack, uint64_t guard, bool quick)
 	 * constant that an instruction may add. The memory then never moves.
 	 */
 	wasmtime_config_signals_based_traps_set(c, true);
-	wasmtime_config_memory_reservation_set(c, 1ull << 32);
+	wasmtime_config_memory_reservation_set(c, RESERVATION);
 	wasmtime_config_memory_guard_size_set(c, guard);
 	wasmtime_config_memory_may_move_set(c, false);
 	wasmtime_config_memory_init_cow_set(c, true);
@@ -275,6 +285,7 @@ static void leave(struct vm_instance *i)
 	pthread_mutex_unlock(&e->mu);
 	if (before != NULL)
 		join(before);
+	vm_give_thread();
 }
 
 /*
@@ -327,20 +338,21 @@ static enum vm_end call(struct vm_instance *i, const wasmtime_func_t *start, was
 	return coded ? VM_END_TRAP : VM_END_ERROR;
 }
 
-/* instantiate makes the instance; NULL or an error text. */
-static char *instantiate(struct vm_instance *i, wasmtime_func_t *start)
+/* instantiate returns NULL or an error text; *refused: the system did not give what an instance needs. */
+static char *instantiate(struct vm_instance *i, bool *refused)
 {
 	wasmtime_extern_t item;
 	wasm_trap_t *trap = NULL;
 
 	wasmtime_error_t *error = wasmtime_instance_pre_instantiate(i->module->pre, i->context, &i->instance, &trap);
+	*refused = error != NULL;
 	if (error != NULL)
 		return vm_error_text(error);
 	if (trap != NULL)
 		return vm_trap_text(trap);
 	if (!wasmtime_instance_export_get(i->context, &i->instance, "_start", 6, &item) || item.kind != WASMTIME_EXTERN_FUNC)
 		return strdup("the module exports no function _start");
-	*start = item.of.func;
+	i->start = item.of.func;
 	if (!wasmtime_instance_export_get(i->context, &i->instance, "memory", 6, &item) || item.kind != WASMTIME_EXTERN_MEMORY)
 		return strdup("the module exports no memory");
 	i->export = item.of.memory;
@@ -350,10 +362,57 @@ static char *instantiate(struct vm_instance *i, wasmtime_func_t *start)
 	return NULL;
 }
 
+/*
+ * reserve_objects has wasmtime reserve the heap of its own objects, exceptions among them, which it would do when the first one is
+ * thrown: where it can not, that instance would end.
+ */
+static bool reserve_objects(wasmtime_context_t *context)
+{
+	static char any;
+	wasmtime_externref_t object;
+
+	if (!wasmtime_externref_new(context, &any, NULL, &object))
+		return false;
+	wasmtime_externref_unroot(&object);
+	return true;
+}
+
+/*
+ * make_instance makes the instance on the thread that spawns it, so that what the system refuses is refused to the one who asked.
+ * 0, or an errno and an error text.
+ */
+static int make_instance(struct vm_instance *i, uint64_t heap, char **text)
+{
+	struct vm_instance *outer = vm_self;
+	bool refused;
+
+	i->store = wasmtime_store_new(i->module->engine->engine, NULL, NULL);
+	i->context = wasmtime_store_context(i->store);
+	vm_self = i; /* a start function of the module may run, and make no call yet */
+	i->linking = true;
+	*text = instantiate(i, &refused);
+	i->linking = false;
+	vm_self = outer;
+	if (*text == NULL && !reserve_objects(i->context)) {
+		*text = strdup("no address space is left for exceptions");
+		refused = true;
+	}
+	if (*text == NULL) {
+		if (heap != 0)
+			wasmtime_store_limiter(i->store, (int64_t)(i->memory.size + heap), -1, -1, -1, -1);
+		if (vm_spare_addresses(SPARE_ADDRESSES))
+			return 0;
+		*text = strdup("too little address space would be left for the program");
+		refused = true;
+	}
+	wasmtime_store_delete(i->store);
+	return refused ? ENOMEM : ENOEXEC;
+}
+
 static void *run(void *arg)
 {
 	struct vm_instance *i = arg;
-	enum vm_end end = VM_END_NOT_STARTED;
+	enum vm_end end = VM_END_DONE;
 	wasmtime_trap_code_t code = 0;
 	char *text = NULL;
 
@@ -363,35 +422,29 @@ static void *run(void *arg)
 	sigaltstack(&alternate, NULL);
 	set_signals();
 
-	wasmtime_store_t *store = wasmtime_store_new(i->module->engine->engine, NULL, NULL);
-	wasmtime_func_t start;
-	i->context = wasmtime_store_context(store);
-	if ((text = instantiate(i, &start)) == NULL) {
-		end = vmBegin(i->slot, i->memory.base, &i->fast) ? call(i, &start, &code, &text) : VM_END_DONE;
-		vmDetach(i->slot);
-	}
-	wasmtime_store_delete(store);
+	if (vmBegin(i->slot, i->memory.base, &i->fast))
+		end = call(i, &i->start, &code, &text);
+	vmDetach(i->slot);
+	wasmtime_store_delete(i->store);
 	vmEnd(i->slot, end, code, text);
 	leave(i);
 	return NULL;
 }
 
-int vm_start(struct vm_module *m, uint32_t slot, struct vm_instance **out)
+/* map_instance maps, low to high: guard, stack, signal stack, instance. NULL and errno. */
+static struct vm_instance *map_instance(struct vm_module *m, uint32_t slot)
 {
-	struct vm_engine *e = m->engine;
 	size_t head = (sizeof(struct vm_instance) + GUARD - 1) / GUARD * GUARD;
-	size_t mapped = GUARD + e->stack + SIGNAL_STACK + head;
-	pthread_attr_t attr;
-	sigset_t all, old;
+	size_t mapped = GUARD + m->engine->stack + SIGNAL_STACK + head;
 
-	/* Low to high: guard, stack, signal stack, instance. */
 	char *mapping = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mapping == MAP_FAILED)
-		return errno;
+		return NULL;
 	if (mprotect(mapping, GUARD, PROT_NONE) != 0) {
 		int error = errno;
 		munmap(mapping, mapped);
-		return error;
+		errno = error;
+		return NULL;
 	}
 #ifdef MADV_NOHUGEPAGE
 	/* A few pages of a stack are ever used; a huge page would cost 2 MiB of memory for each process. */
@@ -402,6 +455,23 @@ int vm_start(struct vm_module *m, uint32_t slot, struct vm_instance **out)
 	i->slot = slot;
 	i->mapping = mapping;
 	i->mapped = mapped;
+	return i;
+}
+
+uint64_t vm_instance_size(const struct vm_engine *e)
+{
+	size_t head = (sizeof(struct vm_instance) + GUARD - 1) / GUARD * GUARD;
+
+	/* wasmtime puts a guard before each memory too, and reserves as much for its own objects. */
+	return 2 * (e->guard + RESERVATION + e->guard) + GUARD + e->stack + SIGNAL_STACK + head;
+}
+
+/* make_thread lets the instance run on a thread of its own. 0 or an errno. */
+static int make_thread(struct vm_instance *i)
+{
+	struct vm_engine *e = i->module->engine;
+	pthread_attr_t attr;
+	sigset_t all, old;
 
 	pthread_mutex_lock(&e->mu);
 	e->live++;
@@ -411,10 +481,9 @@ int vm_start(struct vm_module *m, uint32_t slot, struct vm_instance **out)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	pthread_attr_init(&attr);
-	int error = pthread_attr_setstack(&attr, mapping + GUARD, e->stack);
-	*out = i;
+	int error = pthread_attr_setstack(&attr, (char *)i->mapping + GUARD, e->stack);
 	if (error == 0)
-		error = pthread_create(&i->thread, &attr, run, i);
+		error = vm_thread_create(&i->thread, &attr, run, i);
 	pthread_attr_destroy(&attr);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (error != 0) {
@@ -422,7 +491,30 @@ int vm_start(struct vm_module *m, uint32_t slot, struct vm_instance **out)
 		if (--e->live == 0)
 			pthread_cond_broadcast(&e->idle);
 		pthread_mutex_unlock(&e->mu);
-		munmap(mapping, mapped);
 	}
+	return error;
+}
+
+int vm_start(struct vm_module *m, uint32_t slot, uint64_t heap, unsigned spare, struct vm_instance **out, char **text)
+{
+	int error = vm_take_thread(spare);
+	if (error != 0)
+		return error;
+	struct vm_instance *i = map_instance(m, slot);
+	if (i == NULL) {
+		error = errno;
+		vm_give_thread();
+		return error;
+	}
+	*out = i;
+	error = make_instance(i, heap, text);
+	if (error == 0) {
+		error = make_thread(i);
+		if (error == 0)
+			return 0;
+		wasmtime_store_delete(i->store);
+	}
+	munmap(i->mapping, i->mapped);
+	vm_give_thread();
 	return error;
 }

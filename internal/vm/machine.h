@@ -47,10 +47,14 @@ void vm_module_free(struct vm_module *);
 void vm_module_image(const struct vm_module *, void **start, void **end);
 
 /*
- * vm_start makes a thread and on it an instance of the module. slot is what the Go functions are called with; *out
- * may be used until vmEnd returns. 0 or an errno.
+ * vm_start makes an instance of the module, and a thread on which it runs. slot is what the Go functions are called with; *out
+ * may be used until vmEnd returns. The instance's memory may grow by heap bytes, if that is not 0; behind the new thread there
+ * must be room for so many spare ones. 0 or an errno, and then perhaps an error text for the caller to free.
  */
-int vm_start(struct vm_module *, uint32_t slot, struct vm_instance **out);
+int vm_start(struct vm_module *, uint32_t slot, uint64_t heap, unsigned spare, struct vm_instance **out, char **text);
+
+/* vm_instance_size is how much address space an instance takes, in bytes. */
+uint64_t vm_instance_size(const struct vm_engine *);
 
 /* Why an instance ended; vmEnd gets one of these. */
 enum vm_end {
@@ -59,7 +63,6 @@ enum vm_end {
 	VM_END_STACK_OVERFLOW, /* no text: that of a deep stack is huge */
 	VM_END_TRAP,           /* code and text */
 	VM_END_ERROR,          /* an error that is no trap, e.g. an uncaught exception; text */
-	VM_END_NOT_STARTED,    /* no instance could be made; text. Begin was not called */
 	VM_END_KILLED,         /* vm_kill */
 };
 

@@ -47,8 +47,10 @@ func (m *Module) Warning() error { return m.warning }
 // makes the good code.
 func (m *Module) Quick() bool { return m.quick }
 
-// Start implements kernel.Module. An error means that h will not be called at all.
-func (m *Module) Start(h kernel.Host) error {
+// Start implements kernel.Module. The instance is there, with its whole address space, when Start returns. An error wraps the
+// operating system's: ENOMEM or EAGAIN if it refuses memory, address space or a thread, or if too little would be left for
+// the rest of the program; ENOEXEC if the module is not a program.
+func (m *Module) Start(h kernel.Host, heap uint64) error {
 	if err := m.engine.use(); err != nil {
 		return err
 	}
@@ -60,9 +62,14 @@ func (m *Module) Start(h kernel.Host) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if errno := C.vm_start(m.c, C.uint32_t(slot), &in.c); errno != 0 {
+	var text *C.char
+	if errno := C.vm_start(m.c, C.uint32_t(slot), C.uint64_t(heap), C.uint(spareThreads()), &in.c, &text); errno != 0 {
 		unregister(slot)
-		return fmt.Errorf("vm: start a thread for %s: %w", m.name, syscall.Errno(errno))
+		err := fmt.Errorf("vm: start %s: %w", m.name, syscall.Errno(errno))
+		if why := textError(text); why != nil {
+			err = fmt.Errorf("%w: %w", err, why)
+		}
+		return err
 	}
 	m.mu.running[h] = in
 	return nil

@@ -23,11 +23,12 @@ func New(Config) (*Engine, error) { return nil, errNoCgo }
 func (*Engine) Load(string, []byte, string, LoadOptions) (*Module, error) {
 	return nil, errNoCgo
 }
-func (*Engine) Wait()        {}
-func (*Engine) Close() error { return nil }
+func (*Engine) Wait()          {}
+func (*Engine) Close() error   { return nil }
+func (*Engine) Room(int) error { return errNoCgo }
 
-func (*Module) Name() string            { return "" }
-func (*Module) Warning() error          { return nil }
-func (*Module) Quick() bool             { return false }
-func (*Module) Start(kernel.Host) error { return errNoCgo }
-func (*Module) Kill(kernel.Host) error  { return nil }
+func (*Module) Name() string                    { return "" }
+func (*Module) Warning() error                  { return nil }
+func (*Module) Quick() bool                     { return false }
+func (*Module) Start(kernel.Host, uint64) error { return errNoCgo }
+func (*Module) Kill(kernel.Host) error          { return nil }

@@ -66,7 +66,7 @@ func startProgram(t *testing.T, e *vm.Engine) *sideHost {
 		h.last <- a[0]
 		return (<-h.work)(), false
 	}
-	if err := h.m.Start(h); err != nil {
+	if err := h.m.Start(h, 0); err != nil {
 		t.Fatal(err)
 	}
 	<-h.last
@@ -344,7 +344,7 @@ func BenchmarkSideLink(b *testing.B) {
 			spent += time.Since(begin)
 			return 0, false
 		}
-		if err := m.Start(h); err != nil {
+		if err := m.Start(h, 0); err != nil {
 			b.Fatal(err)
 		}
 		if err := h.wait(b); err != nil {

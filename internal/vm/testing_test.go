@@ -142,7 +142,7 @@ func loadWith(t testing.TB, e *vm.Engine, body string, o vm.LoadOptions) *vm.Mod
 
 func start(t testing.TB, m *vm.Module, h *host) {
 	t.Helper()
-	if err := m.Start(h); err != nil {
+	if err := m.Start(h, 0); err != nil {
 		t.Fatal(err)
 	}
 }

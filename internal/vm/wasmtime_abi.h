@@ -95,6 +95,13 @@ typedef struct wasmtime_tag {
 	uint32_t __private2;
 } wasmtime_tag_t;
 
+typedef struct wasmtime_externref {
+	uint64_t store_id;
+	uint32_t __private1;
+	uint32_t __private2;
+	void *__private3;
+} wasmtime_externref_t;
+
 typedef struct wasmtime_instance {
 	uint64_t store_id;
 	size_t __private;
@@ -203,7 +210,12 @@ void wasmtime_module_delete(wasmtime_module_t *);
 
 wasmtime_store_t *wasmtime_store_new(wasm_engine_t *, void *data, void (*finalizer)(void *));
 wasmtime_context_t *wasmtime_store_context(wasmtime_store_t *);
+void wasmtime_store_limiter(wasmtime_store_t *, int64_t memory_size, int64_t table_elements, int64_t instances,
+	int64_t tables, int64_t memories);
 void wasmtime_store_delete(wasmtime_store_t *);
+
+bool wasmtime_externref_new(wasmtime_context_t *, void *data, void (*finalizer)(void *), wasmtime_externref_t *out);
+void wasmtime_externref_unroot(wasmtime_externref_t *);
 
 uint8_t *wasmtime_memory_data(const wasmtime_context_t *, const wasmtime_memory_t *);
 size_t wasmtime_memory_data_size(const wasmtime_context_t *, const wasmtime_memory_t *);
