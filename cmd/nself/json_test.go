@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg/cmd/nself/internal/compose"
 	"nself.org/embeddedpg/cmd/nself/internal/ledger"
+	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 )
 
 // TestJSONDocs: each command with --json, and each field that it prints, is in docs/json.md.
@@ -34,7 +35,7 @@ func TestJSONDocs(t *testing.T) {
 	}
 	printed := map[string][]any{
 		"nself status": {report{}}, "nself health": {healthReport{}}, "nself urls": {compose.URL{}}, "nself doctor": {finding{}},
-		"nself version": {versions{}}, "nself build": {buildReport{}}, "nself db list": {listedDatabase{}}, "nself backup list": {listed{}},
+		"nself logs": {supervisor.LogRecord{}}, "nself version": {versions{}}, "nself build": {buildReport{}}, "nself db list": {listedDatabase{}}, "nself backup list": {listed{}},
 		"nself db migrate": {ledger.Report{}, ledger.Step{}}, "nself db seed": {ledger.Report{}, ledger.Step{}},
 	}
 	var visit func(c *cobra.Command)
@@ -77,10 +78,11 @@ ledger.Step: version name path state applied
 main.buildReport: changed kept route kind listen host why
 main.finding: check status detail hint
 main.healthReport: healthy total unhealthy
-main.listed: id name tag created format database server_version size path
+main.listed: id name tag created format database server_version size path damaged
 main.listedDatabase: name owner size connections
 main.report: timestamp services name status healthy duration details state pid phase version control socket_dir port user database listen shared transient started failure summary total healthy unhealthy metrics connections max_connections size wal commits rollbacks deadlocks bad_checksums
-main.versions: nself commit postgresql module_sha256 go platform`
+main.versions: nself commit postgresql module_sha256 go platform
+supervisor.LogRecord: time level message pid sqlstate backend database user application detail hint query context statement other`
 
 // jsonFields are the names of a type's fields in JSON, those of what is within it too.
 func jsonFields(t reflect.Type) (names []string) {

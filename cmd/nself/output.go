@@ -27,6 +27,13 @@ func printJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
+// printJSONLine prints a value as a line of its own.
+func printJSONLine(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
 // confirm asks before something is lost. Without a terminal to ask on, --yes must have been given.
 func confirm(cmd *cobra.Command, yes bool, what string) error {
 	if yes {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -205,7 +204,7 @@ func startForeground(ctx context.Context, o supervisor.Options, stdout, stderr i
 		return err
 	}
 	progress := newProgress(stderr)
-	err = supervisor.Run(ctx, o, slog.NewTextHandler(stderr, nil), func(e supervisor.Event) {
+	err = supervisor.Run(ctx, o, supervisor.NewLogHandler(&recordWriter{to: &recordPrinter{w: stderr}}), func(e supervisor.Event) {
 		progress.show(e)
 		if e.Ready != nil {
 			progress.end()

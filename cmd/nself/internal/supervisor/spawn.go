@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -112,7 +111,7 @@ func Serve(ctx context.Context) error {
 	events := newEventWriter(os.NewFile(eventFD, "events"))
 	log := &lumberjack.Logger{Filename: p.Log(), MaxSize: logSize, MaxBackups: logFiles}
 	defer log.Close()
-	err = Run(ctx, o, slog.NewTextHandler(log, nil), events.write)
+	err = Run(ctx, o, NewLogHandler(log), events.write)
 	if err != nil {
 		events.write(Event{Error: newFailure(err)})
 	}
