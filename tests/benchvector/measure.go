@@ -65,45 +65,69 @@ func measure(ctx context.Context, servers []*server, o options) (report, error) 
 		want[i] = data.exact(queries.row(i))
 		asked[i] = appendVector(nil, queries.row(i))
 	}
-
-	// turns does a step on one server and then on the other, as many times as there are rounds.
-	turns := func(name string, do func(s *server) (time.Duration, error), then func(s *server) error) error {
-		times, used := make([][]float64, len(servers)), make([][]float64, len(servers))
-		for range o.rounds {
-			for i, s := range servers {
-				if _, err := s.exec(ctx, "CHECKPOINT"); err != nil {
-					return err
-				}
-				before := s.CPU()
-				d, err := do(s)
-				if err != nil {
-					return err
-				}
-				times[i] = append(times[i], d.Seconds())
-				used[i] = append(used[i], (s.CPU() - before).Seconds())
-				if err := then(s); err != nil {
-					return err
-				}
-			}
-		}
-		r.time(name, "s", median(times[0]), median(times[1]))
-		r.time("its processor time", "s", median(used[0]), median(used[1]))
-		return nil
-	}
-
 	for _, s := range servers {
-		for _, sql := range []string{"CREATE EXTENSION vector", "CREATE TABLE items (id int, v vector(384))",
-			"ALTER TABLE items ALTER v SET STORAGE PLAIN", fmt.Sprintf("ALTER TABLE items SET (parallel_workers = %d)", o.workers)} {
-			if _, err := s.exec(ctx, sql); err != nil {
-				return r, err
-			}
-		}
-		if err := s.conn.QueryRow(ctx, "SELECT extversion FROM pg_extension WHERE extname = 'vector'").Scan(&s.version); err != nil {
+		if err := s.createTable(ctx, o.workers); err != nil {
 			return r, err
 		}
 		r.versions = append(r.versions, s.version)
 	}
-	few := data[:max(o.n/10, 1)*dimensions]
+	if err := r.loads(ctx, servers, data); err != nil {
+		return r, err
+	}
+	for _, s := range servers {
+		if _, err := s.exec(ctx, "VACUUM ANALYZE items"); err != nil {
+			return r, err
+		}
+	}
+	for _, x := range indexes(o.n) {
+		if err := r.index(ctx, servers, x, asked, want); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// turns does a step on one server and then on the other, as many times as there are rounds, and reports the medians.
+func (r *report) turns(ctx context.Context, servers []*server, name string, do func(s *server) (time.Duration, error), then func(s *server) error) error {
+	times, used := make([][]float64, len(servers)), make([][]float64, len(servers))
+	for range r.options.rounds {
+		for i, s := range servers {
+			if _, err := s.exec(ctx, "CHECKPOINT"); err != nil {
+				return err
+			}
+			before := s.CPU()
+			d, err := do(s)
+			if err != nil {
+				return err
+			}
+			times[i] = append(times[i], d.Seconds())
+			used[i] = append(used[i], (s.CPU() - before).Seconds())
+			if err := then(s); err != nil {
+				return err
+			}
+		}
+	}
+	r.time(name, "s", median(times[0]), median(times[1]))
+	r.time("its processor time", "s", median(used[0]), median(used[1]))
+	return nil
+}
+
+// createTable makes the table of vectors, and finds pgvector's version.
+func (s *server) createTable(ctx context.Context, workers int) error {
+	for _, sql := range []string{
+		"CREATE EXTENSION vector", "CREATE TABLE items (id int, v vector(384))",
+		"ALTER TABLE items ALTER v SET STORAGE PLAIN", fmt.Sprintf("ALTER TABLE items SET (parallel_workers = %d)", workers),
+	} {
+		if _, err := s.exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	return s.conn.QueryRow(ctx, "SELECT extversion FROM pg_extension WHERE extname = 'vector'").Scan(&s.version)
+}
+
+// loads measures COPY, as text of a tenth of the vectors and in binary of all, which stay in the table.
+func (r *report) loads(ctx context.Context, servers []*server, data vectors) error {
+	few := data[:max(data.len()/10, 1)*dimensions]
 	text := few.text()
 	for _, load := range []struct {
 		name, sql string
@@ -111,9 +135,9 @@ func measure(ctx context.Context, servers []*server, o options) (report, error) 
 		source    func() io.Reader
 	}{
 		{"text", "COPY items FROM STDIN", few.len(), func() io.Reader { return bytes.NewReader(text) }},
-		{"binary", "COPY items FROM STDIN (FORMAT binary)", o.n, func() io.Reader { return newStream(data) }},
+		{"binary", "COPY items FROM STDIN (FORMAT binary)", data.len(), func() io.Reader { return newStream(data) }},
 	} {
-		err := turns(fmt.Sprintf("COPY of %d vectors, %s", load.rows, load.name), func(s *server) (time.Duration, error) {
+		err := r.turns(ctx, servers, fmt.Sprintf("COPY of %d vectors, %s", load.rows, load.name), func(s *server) (time.Duration, error) {
 			if _, err := s.exec(ctx, "TRUNCATE items"); err != nil {
 				return 0, err
 			}
@@ -125,45 +149,43 @@ func measure(ctx context.Context, servers []*server, o options) (report, error) 
 			return time.Since(begin), err
 		}, func(*server) error { return nil })
 		if err != nil {
-			return r, err
+			return err
 		}
 	}
-	for _, s := range servers {
-		if _, err := s.exec(ctx, "VACUUM ANALYZE items"); err != nil {
-			return r, err
+	return nil
+}
+
+// index measures the making of one index, and its searches with their recall.
+func (r *report) index(ctx context.Context, servers []*server, x index, asked [][]byte, want [][]int32) error {
+	recalls := map[*server]map[search][]float64{}
+	err := r.turns(ctx, servers, "CREATE INDEX, "+x.name, func(s *server) (time.Duration, error) {
+		if _, err := s.exec(ctx, "DROP INDEX IF EXISTS nearest"); err != nil {
+			return 0, err
 		}
-	}
-	for _, x := range indexes(o.n) {
-		recalls := map[*server]map[search][]float64{}
-		err := turns("CREATE INDEX, "+x.name, func(s *server) (time.Duration, error) {
-			if _, err := s.exec(ctx, "DROP INDEX IF EXISTS nearest"); err != nil {
-				return 0, err
-			}
-			return s.exec(ctx, "CREATE INDEX nearest ON items "+x.create)
-		}, func(s *server) error {
-			if recalls[s] == nil {
-				recalls[s] = map[search][]float64{}
-			}
-			for _, how := range x.searches {
-				v, err := s.recall(ctx, how, asked, want)
-				if err != nil {
-					return err
-				}
-				recalls[s][how] = append(recalls[s][how], v)
-			}
-			return nil
-		})
-		if err != nil {
-			return r, err
+		return s.exec(ctx, "CREATE INDEX nearest ON items "+x.create)
+	}, func(s *server) error {
+		if recalls[s] == nil {
+			recalls[s] = map[search][]float64{}
 		}
 		for _, how := range x.searches {
-			if err := r.search(ctx, servers, how, asked); err != nil {
-				return r, err
+			v, err := s.recall(ctx, how, asked, want)
+			if err != nil {
+				return err
 			}
-			r.recall(how.name+": recall", mean(recalls[servers[0]][how]), mean(recalls[servers[1]][how]))
+			recalls[s][how] = append(recalls[s][how], v)
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	return r, nil
+	for _, how := range x.searches {
+		if err := r.search(ctx, servers, how, asked); err != nil {
+			return err
+		}
+		r.recall(how.name+": recall", mean(recalls[servers[0]][how]), mean(recalls[servers[1]][how]))
+	}
+	return nil
 }
 
 // ready makes the session search in this way, by the prepared statement "search".

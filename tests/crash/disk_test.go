@@ -144,71 +144,23 @@ func failingDisk(t *testing.T, base string, f fault, seed uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := func() bool {
-		select {
-		case <-n.pm.Done():
-			return true
-		default:
-			return ctx.Err() != nil
-		}
-	}
-	const clients = 3
-	workers := make([]*worker, clients)
-	var stop atomic.Bool
-	var steps, errs atomic.Int64
-	var wg sync.WaitGroup
-	for c := range workers {
-		w := newWorker(c, seed, rec.Position)
-		workers[c] = w
-		wg.Go(func() {
-			for !stop.Load() && !ended() {
-				if err := w.work(ctx, n, &stop, &steps); err != nil {
-					errs.Add(1)
-					time.Sleep(time.Millisecond) // the server may be recovering
-				}
-			}
-		})
-	}
-	a := &administrator{rng: rand.New(rand.NewPCG(seed, 77)), position: rec.Position}
-	wg.Go(func() {
-		for !stop.Load() && !ended() {
-			if a.conn == nil || a.conn.IsClosed() {
-				var err error
-				if a.conn, err = n.connect(ctx, "postgres"); err != nil {
-					a.conn = nil
-					time.Sleep(time.Millisecond)
-					continue
-				}
-			}
-			a.act(ctx) // it may fail
-			time.Sleep(time.Millisecond)
-		}
-		if a.conn != nil {
-			a.conn.Close(ctx)
-		}
-	})
+	load := startLoad(ctx, n, rec.Position, seed)
 	// The fault comes somewhen in the first transactions; after it there are some more.
-	reach := func(n int64, d time.Duration) {
-		for end := time.Now().Add(d); steps.Load() < n && time.Now().Before(end) && !ended(); {
-			time.Sleep(time.Millisecond)
-		}
-	}
-	reach(10+int64(seed%40), 10*time.Second)
+	load.reach(10+int64(seed%40), 10*time.Second)
 	bad.left.Store(f.calls)
-	for end := time.Now().Add(3 * time.Second); bad.fired.Load() == 0 && time.Now().Before(end) && !ended(); {
+	for end := time.Now().Add(3 * time.Second); bad.fired.Load() == 0 && time.Now().Before(end) && !load.ended(); {
 		time.Sleep(time.Millisecond)
 	}
-	reach(steps.Load()+40, 5*time.Second)
-	stop.Store(true)
-	wg.Wait()
-	serverEnded := ended()
+	load.reach(load.steps.Load()+40, 5*time.Second)
+	load.end()
+	serverEnded := load.ended()
 	n.crash()
 	if bad.fired.Load() == 0 {
-		t.Skipf("the server made no such call in %d transactions", steps.Load())
+		t.Skipf("the server made no such call in %d transactions", load.steps.Load())
 	}
 	panics := n.log.count("PANIC") + n.log.count("terminated by signal")
 	t.Logf("%s: %d calls failed; %d transactions, %d errors at clients, server restarted its processes: %t, ended: %t", *bad.where.Load(),
-		bad.fired.Load(), steps.Load(), errs.Load(), panics > 0, serverEnded)
+		bad.fired.Load(), load.steps.Load(), load.errs.Load(), panics > 0, serverEnded)
 	if (f.op == "sync" || f.op == "datasync") && f.errno == syscall.EIO && mustPanic(*bad.where.Load()) && panics == 0 {
 		t.Errorf("the flush of %s failed and the server went on:\n%s", *bad.where.Load(), n.log.tail(20))
 	}
@@ -217,29 +169,106 @@ func failingDisk(t *testing.T, base string, f fault, seed uint64) {
 	}
 	// PostgreSQL 18 goes on after a short write, but not where it makes a file longer: there it takes one for a full disk
 	// (mdextend in src/backend/storage/smgr/md.c). A page that is read in part is an error to it (md_readv_complete).
-	if full := n.log.count("could not extend file"); f.errno == 0 && f.op == "pwrite" && errs.Load() > int64(full) {
-		t.Errorf("a short write is not an error, and clients saw %d, where %d files could not be made longer:\n%s", errs.Load(), full, n.log.tail(20))
+	if full := n.log.count("could not extend file"); f.errno == 0 && f.op == "pwrite" && load.errs.Load() > int64(full) {
+		t.Errorf("a short write is not an error, and clients saw %d, where %d files could not be made longer:\n%s", load.errs.Load(), full, n.log.tail(20))
 	}
 
+	load.verify(t, rec, f, *bad.where.Load(), seed, filepath.Join(parent, "after"))
+}
+
+// diskLoad is clients and an administrator at work on a server whose disk fails.
+type diskLoad struct {
+	node    *node
+	workers []*worker
+	admin   *administrator
+
+	stop        atomic.Bool
+	steps, errs atomic.Int64
+	wg          sync.WaitGroup
+	ctx         context.Context
+}
+
+func startLoad(ctx context.Context, n *node, position func() int, seed uint64) *diskLoad {
+	const clients = 3
+	l := &diskLoad{node: n, ctx: ctx, admin: &administrator{rng: rand.New(rand.NewPCG(seed, 77)), position: position}}
+	for c := range clients {
+		w := newWorker(c, seed, position)
+		l.workers = append(l.workers, w)
+		l.wg.Go(func() {
+			for !l.stop.Load() && !l.ended() {
+				if err := w.work(ctx, n, &l.stop, &l.steps); err != nil {
+					l.errs.Add(1)
+					time.Sleep(time.Millisecond) // the server may be recovering
+				}
+			}
+		})
+	}
+	l.wg.Go(l.administer)
+	return l
+}
+
+func (l *diskLoad) administer() {
+	a := l.admin
+	for !l.stop.Load() && !l.ended() {
+		if a.conn == nil || a.conn.IsClosed() {
+			var err error
+			if a.conn, err = l.node.connect(l.ctx, "postgres"); err != nil {
+				a.conn = nil
+				time.Sleep(time.Millisecond)
+				continue
+			}
+		}
+		a.act(l.ctx) // it may fail
+		time.Sleep(time.Millisecond)
+	}
+	if a.conn != nil {
+		a.conn.Close(l.ctx)
+	}
+}
+
+// ended reports whether the server has, or the time for the test.
+func (l *diskLoad) ended() bool {
+	select {
+	case <-l.node.pm.Done():
+		return true
+	default:
+		return l.ctx.Err() != nil
+	}
+}
+
+// reach waits for at most d until the workers have made n steps.
+func (l *diskLoad) reach(n int64, d time.Duration) {
+	for end := time.Now().Add(d); l.steps.Load() < n && time.Now().Before(end) && !l.ended(); {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// end lets the workers come to their end.
+func (l *diskLoad) end() {
+	l.stop.Store(true)
+	l.wg.Wait()
+}
+
+// verify cuts the power, and compares what recovery finds with what the clients were told.
+func (l *diskLoad) verify(t *testing.T, rec *vfstest.Recorder, f fault, where string, seed uint64, tree string) {
 	c := &Case{Journal: rec.Journal(), Position: rec.Position(), Seed: seed, Model: &Model{}, Told: rec.Position(), Thorough: true}
 	// After a failed flush of the log, recovery replays what it reads, and that need not be on the disk any more: if the
 	// power goes before recovery's checkpoint, pages may be newer than the log. PostgreSQL has no answer to that.
-	c.Patient = strings.HasPrefix(*bad.where.Load(), "/pg_wal/")
-	for _, w := range workers {
+	c.Patient = strings.HasPrefix(where, "/pg_wal/")
+	for _, w := range l.workers {
 		c.Model.Clients = append(c.Model.Clients, w.steps)
 	}
 	// An administrator's failed command may have left a database or not.
-	for _, d := range a.databases {
+	for _, d := range l.admin.databases {
 		if d.Created > 0 && d.DropBegun == 0 {
 			c.Model.Databases = append(c.Model.Databases, d)
 		}
 	}
-	tree := filepath.Join(parent, "after")
 	if err := c.write(tree); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.verify(tree); err != nil {
-		t.Errorf("seed %d: after %s of %s and a power failure: %v", seed, f, *bad.where.Load(), c.keep(err))
+		t.Errorf("seed %d: after %s of %s and a power failure: %v", seed, f, where, c.keep(err))
 	}
 }
 
