@@ -111,8 +111,15 @@ func FindBackup(ctx context.Context, dir, name, id string) (*Backup, error) {
 
 // RestoreOptions say what Restore does with a dump.
 type RestoreOptions struct {
-	Database string               // that it becomes; default Config.Database. It is replaced if it exists
+	Database string               // that it becomes; default Config.Database, if the dump is of it. It is replaced if it exists
 	Progress func(BackupProgress) // as in BackupOptions
+
+	// Incomplete takes a plain dump of someone else's that does not end with pg_dump's closing line, or holds no
+	// statement. Default: it is refused, because the rest of it may be missing.
+	Incomplete bool
+
+	// Discard drops the old database also where the new one holds nothing. Default: it is kept under another name; see Restored.
+	Discard bool
 }
 
 // Restored says what Restore did. Its fields are
@@ -130,13 +137,18 @@ type Restored = backup.Restored
 func (s *Server) Restore(ctx context.Context, b *Backup, o RestoreOptions) (Restored, error) {
 	if o.Database == "" {
 		o.Database = s.cfg.Database
+		if err := b.CheckDatabase(o.Database); err != nil {
+			return Restored{}, err
+		}
 	}
 	t, closeDoor, err := s.door(ctx)
 	if err != nil {
 		return Restored{}, err
 	}
 	defer closeDoor()
-	return backup.Restore(ctx, t, backup.RestoreOptions{Backup: b, Database: o.Database, Progress: o.Progress})
+	return backup.Restore(ctx, t, backup.RestoreOptions{
+		Backup: b, Database: o.Database, Progress: o.Progress, Incomplete: o.Incomplete, Discard: o.Discard,
+	})
 }
 
 // RestoreBaseOptions say which state of a cluster RestoreBase makes.
@@ -148,6 +160,10 @@ type RestoreBaseOptions struct {
 	Timeline   string    // which timeline to follow, as recovery_target_timeline; default "latest"
 	CacheDir   string    // as in Config
 	Progress   func(BackupProgress)
+
+	// Incomplete takes a base backup of someone else's that has no backup_manifest. Default: it is refused, because nothing
+	// tells whether all its files are there.
+	Incomplete bool
 }
 
 // RestoredBase says what RestoreBase did: Kept is where the data directory is that was in the place before, or empty.
@@ -160,7 +176,7 @@ type RestoredBase = backup.Recovered
 func RestoreBase(ctx context.Context, b *Backup, o RestoreBaseOptions) (RestoredBase, error) {
 	return backup.Recover(ctx, backup.RecoverOptions{
 		Backup: b, DataDir: o.DataDir, Archive: o.ArchiveDir, Time: o.Time, ToEnd: o.ToEnd, Timeline: o.Timeline,
-		Scratch: scratch(o.CacheDir), Progress: o.Progress,
+		Scratch: scratch(o.CacheDir), CacheDir: o.CacheDir, Progress: o.Progress, Incomplete: o.Incomplete,
 	})
 }
 

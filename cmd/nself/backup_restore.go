@@ -28,6 +28,8 @@ type restoring struct {
 	args     []string // for pg_restore or psql
 	yes      bool
 	replace  bool // --overwrite
+	partly   bool // --incomplete
+	discard  bool // --discard-old
 	cmd      *cobra.Command
 	out, err io.Writer
 }
@@ -72,6 +74,8 @@ With --data-dir, either goes into a data directory of its own, and the project's
 	}
 	c.Flags().BoolVarP(&r.yes, "yes", "y", false, "do not ask")
 	c.Flags().BoolVar(&r.replace, "overwrite", false, "the same as --yes")
+	c.Flags().BoolVar(&r.partly, "incomplete", false, "take a file that does not look like all of a dump: a script of yours, or part of one")
+	c.Flags().BoolVar(&r.discard, "discard-old", false, "drop the old database also where the new one holds nothing")
 	c.Flags().StringVar(&r.database, "database", "", "the database that a dump becomes; default: the project's")
 	c.Flags().StringVar(&r.dataDir, "data-dir", "", "a data directory other than the project's")
 	c.Flags().StringVar(&r.toTime, "to-time", "", "a base backup: the moment (2026-01-02T15:04:05Z, or local time without a zone), or end for all that was archived")
@@ -101,37 +105,94 @@ func (r *restoring) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	database := cmp.Or(r.database, db.name)
+	database, err := r.into(db.name)
+	if err != nil {
+		return err
+	}
 	present, err := backup.Look(ctx, t, database)
 	if err != nil {
 		return err
 	}
-	if present.Used {
-		if err := confirm(r.cmd, r.yes, fmt.Sprintf("the database %s will be replaced by %s, and its clients disconnected", database, r.found.ID)); err != nil {
+	if present.Used && !r.yes {
+		holds, err := r.found.Measure(ctx, "")
+		if err != nil {
+			return err
+		}
+		what := fmt.Sprintf("the database %s (%s) will be replaced by %s (%s), and its clients disconnected", database, measured(present.Measure), r.found.ID, measured(holds))
+		if err := confirm(r.cmd, r.yes, what); err != nil {
 			return err
 		}
 	}
 	show := newBackupProgress(r.err)
-	done, err := backup.Restore(ctx, t, backup.RestoreOptions{Backup: r.found, Database: database, Args: r.args, Progress: show.show})
+	done, err := backup.Restore(ctx, t, backup.RestoreOptions{
+		Backup: r.found, Database: database, Args: r.args, Progress: show.show, Incomplete: r.partly, Discard: r.discard,
+	})
 	show.end()
 	if err != nil {
-		return err
+		return restoreHint(err)
 	}
 	r.tell(database, done)
 	return nil
 }
 
+// into returns the database that a dump becomes: the one that was named, else the project's if the dump is of it.
+func (r *restoring) into(project string) (string, error) {
+	if r.database != "" {
+		return r.database, nil
+	}
+	err := r.found.CheckDatabase(project)
+	var e *embeddedpg.Error
+	if errors.As(err, &e) {
+		e.Hint = "say which it becomes: --database " + project + ", or --database " + r.found.Database
+	}
+	return project, err
+}
+
+// restoreHint adds what the command offers to an error of package backup.
+func restoreHint(err error) error {
+	var e *embeddedpg.Error
+	switch {
+	case !errors.As(err, &e):
+	case errors.Is(err, backup.ErrIncomplete):
+		e.Hint = "make the dump again; or, if this file is all that is meant, add --incomplete. Nothing was changed"
+	case backup.LacksRole(err):
+		e.Hint = "the database is as it was; roles that are not here: make them, or leave them out: nself db restore FILE -- --no-owner --no-privileges"
+	}
+	return err
+}
+
+// measured is what a database or a backup holds, for people.
+func measured(m backup.Measure) string {
+	parts := []string{plural(m.Tables, "table")}
+	switch {
+	case m.Rows < 0:
+	case m.Estimate:
+		parts = append(parts, "about "+plural(int(m.Rows), "row"))
+	default:
+		parts = append(parts, plural(int(m.Rows), "row"))
+	}
+	return strings.Join(append(parts, size(m.Bytes)), ", ")
+}
+
+// tellKept tells of an old database that is still there.
+func tellKept(w io.Writer, done backup.Restored) {
+	if done.Kept != "" {
+		fmt.Fprintf(w, "  The old database is still there as %[1]q. To drop it: nself psql -c 'DROP DATABASE \"%[1]s\"'\n", done.Kept)
+	}
+}
+
 func (r *restoring) tell(database string, done backup.Restored) {
-	fmt.Fprintf(r.out, "Restored %s into the database %s.\n", r.found.ID, database)
+	fmt.Fprintf(r.out, "Restored %s into the database %s: %s.\n", r.found.ID, database, measured(done.After))
+	if done.Replaced {
+		fmt.Fprintf(r.out, "  Before: %s\n", measured(done.Before))
+	}
 	if done.Disconnected > 0 {
 		fmt.Fprintf(r.out, "  Disconnected: %s\n", plural(done.Disconnected, "client"))
 	}
 	if len(done.Roles) > 0 {
 		fmt.Fprintf(r.out, "  Roles that were made: %s\n", strings.Join(done.Roles, ", "))
 	}
-	if done.Kept != "" {
-		fmt.Fprintf(r.out, "  The old database could not be dropped and is still there as %q.\n", done.Kept)
-	}
+	tellKept(r.out, done)
 }
 
 // intoDataDir restores a dump into a cluster that is started for it.
@@ -140,7 +201,10 @@ func (r *restoring) intoDataDir(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	database := cmp.Or(r.database, o.Database, "postgres")
+	database, err := r.into(cmp.Or(o.Database, "postgres"))
+	if err != nil {
+		return err
+	}
 	if len(r.args) > 0 {
 		return &embeddedpg.Error{Op: "restore", Path: r.dataDir, Err: errors.New("arguments of pg_restore go with the running database alone"), Hint: "start nself on that directory first, or leave -- and what follows it out"}
 	}
@@ -155,10 +219,10 @@ func (r *restoring) intoDataDir(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 	show := newBackupProgress(r.err)
-	done, err := server.Restore(ctx, r.found, embeddedpg.RestoreOptions{Database: database, Progress: show.show})
+	done, err := server.Restore(ctx, r.found, embeddedpg.RestoreOptions{Database: database, Progress: show.show, Incomplete: r.partly, Discard: r.discard})
 	show.end()
 	if err != nil {
-		return err
+		return restoreHint(err)
 	}
 	r.tell(database, done)
 	return nil
@@ -166,7 +230,7 @@ func (r *restoring) intoDataDir(ctx context.Context) (err error) {
 
 // base restores a base backup: for the project's data directory the database is stopped before, and started after.
 func (r *restoring) base(ctx context.Context) error {
-	o := embeddedpg.RestoreBaseOptions{DataDir: r.dataDir, ArchiveDir: r.archive, Timeline: r.timeline}
+	o := embeddedpg.RestoreBaseOptions{DataDir: r.dataDir, ArchiveDir: r.archive, Timeline: r.timeline, Incomplete: r.partly}
 	var err error
 	if o.Time, o.ToEnd, err = moment(r.toTime); err != nil {
 		return err

@@ -18,7 +18,7 @@ import (
 
 func newDBImport(p *project) *cobra.Command {
 	var from, to string
-	var fromDocker, toDocker, overwrite, yes bool
+	var fromDocker, toDocker, overwrite, yes, discard bool
 	c := &cobra.Command{
 		Use:   "import --from URL | --to URL | --from-docker | --to-docker",
 		Short: "Move the data from or to another PostgreSQL server",
@@ -69,7 +69,12 @@ The password of the URL is better given by PGPASSWORD or ~/.pgpass: a command li
 				return &embeddedpg.Error{Op: "import into the database", Path: target.name, Err: errors.New("there is no such database at " + target.host), Hint: "make it first, with its owner: CREATE DATABASE"}
 			}
 			if present.Used {
-				if err := confirm(cmd, yes || overwrite, "all data of the database "+target.name+" at "+target.host+" will be replaced"); err != nil {
+				holds, err := backup.Holds(cmd.Context(), source.target(), source.name)
+				if err != nil {
+					return err
+				}
+				what := fmt.Sprintf("the database %s at %s (%s) will be replaced by %s at %s (%s)", target.name, target.host, measured(present.Measure), source.name, source.host, measured(holds))
+				if err := confirm(cmd, yes || overwrite, what); err != nil {
 					return err
 				}
 			}
@@ -83,13 +88,14 @@ The password of the URL is better given by PGPASSWORD or ~/.pgpass: a command li
 				return err
 			}
 			show := newBackupProgress(cmd.ErrOrStderr())
-			_, err = backup.Restore(cmd.Context(), target.target(), backup.RestoreOptions{
+			done, err := backup.Restore(cmd.Context(), target.target(), backup.RestoreOptions{
 				Backup: &backup.Backup{ID: "the database " + source.name, Format: backup.Custom, Path: file}, Database: target.name,
-				Args: []string{"--no-owner", "--no-privileges"}, Progress: show.show,
+				Args: []string{"--no-owner", "--no-privileges"}, Progress: show.show, Discard: discard,
 			})
 			show.end()
 			if err == nil {
-				fmt.Fprintf(cmd.OutOrStdout(), "Copied the database %s into %s.\n", source.name, target.name)
+				fmt.Fprintf(cmd.OutOrStdout(), "Copied the database %s into %s: %s.\n  Before: %s\n", source.name, target.name, measured(done.After), measured(done.Before))
+				tellKept(cmd.OutOrStdout(), done)
 			}
 			return err
 		},
@@ -98,6 +104,7 @@ The password of the URL is better given by PGPASSWORD or ~/.pgpass: a command li
 	c.Flags().StringVar(&to, "to", "", "the URL of the database to copy to")
 	c.Flags().BoolVar(&fromDocker, "from-docker", false, "copy the project's database in Docker")
 	c.Flags().BoolVar(&toDocker, "to-docker", false, "copy to the project's database in Docker")
+	c.Flags().BoolVar(&discard, "discard-old", false, "drop the old database also where the new one holds nothing")
 	c.Flags().BoolVar(&overwrite, "overwrite", false, "the same as --yes")
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return c

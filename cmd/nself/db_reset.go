@@ -11,12 +11,12 @@ import (
 )
 
 func newDBReset(p *project) *cobra.Command {
-	var yes, seed bool
+	var yes, seed, discard bool
 	c := &cobra.Command{
 		Use:   "reset",
 		Short: "Empty the database and apply the migrations anew",
 		Long: `Make the database anew: without its data, with the migrations applied, and with --seed the seeds. If a migration
-fails the old database stays. Connections to it are ended. Its owner, settings and privileges are kept; other
+fails the old database stays; if none makes anything, it is kept under another name. Connections to it are ended. Its owner, settings and privileges are kept; other
 databases and roles are not touched.`,
 		Example: "  nself db reset --seed\n  nself db reset --yes",
 		Args:    cobra.NoArgs,
@@ -26,14 +26,18 @@ databases and roles are not touched.`,
 			if err != nil {
 				return err
 			}
-			if err := confirm(cmd, yes, "all data of the database "+db.name+" will be lost"); err != nil {
+			holds, err := backup.Holds(ctx, db.target(), db.name)
+			if err != nil {
+				return err
+			}
+			if err := confirm(cmd, yes, fmt.Sprintf("all data of the database %s (%s) will be lost", db.name, measured(holds))); err != nil {
 				return err
 			}
 			kinds := []ledger.Kind{ledger.Migrations}
 			if seed {
 				kinds = append(kinds, ledger.Seeds)
 			}
-			_, err = backup.Replace(ctx, db.target(), backup.ReplaceOptions{Database: db.name, Fill: func(ctx context.Context, next string) error {
+			done, err := backup.Replace(ctx, db.target(), backup.ReplaceOptions{Database: db.name, Discard: discard, Fill: func(ctx context.Context, next string) error {
 				conn, err := db.in(next).connect(ctx)
 				if err != nil {
 					return err
@@ -56,12 +60,14 @@ databases and roles are not touched.`,
 				return nil
 			}})
 			if err == nil {
-				fmt.Fprintf(cmd.OutOrStdout(), "The database %s is new.\n", db.name)
+				fmt.Fprintf(cmd.OutOrStdout(), "The database %s is new: %s.\n  Before: %s\n", db.name, measured(done.After), measured(done.Before))
+				tellKept(cmd.OutOrStdout(), done)
 			}
 			return err
 		},
 	}
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	c.Flags().BoolVar(&discard, "discard-old", false, "drop the old database also where no migration made anything")
 	c.Flags().BoolVar(&seed, "seed", false, "apply the seeds too")
 	return c
 }

@@ -13,7 +13,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"nself.org/embeddedpg/internal/fault"
 )
@@ -256,44 +255,6 @@ func copyFile(from, to string) (int64, error) {
 	return n, errors.Join(err, out.Close())
 }
 
-// walNameLen is the length of a segment's name: timeline, log and segment in hexadecimal (XLOG_FNAME_LEN,
-// src/include/access/xlog_internal.h).
-const walNameLen = 24
-
-var (
-	walName     = regexp.MustCompile(`^[0-9A-F]{24}(\.partial)?$`)
-	historyName = regexp.MustCompile(`^[0-9A-F]{8}\.history$`)
-)
-
-func isWAL(name string) bool { return walName.MatchString(name) }
-
-// addWAL copies to pg_wal of data what recovery may need of the directory from: segments that are not before start, none if
-// that is empty, and every timeline's history. What is there already stays. A directory that does not exist holds nothing.
-func addWAL(ctx context.Context, data, from, start string) error {
-	entries, err := os.ReadDir(from)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return &fault.Error{Op: "read the archived write-ahead log in", Path: from, Err: err}
-	}
-	for _, e := range entries {
-		name := e.Name()
-		segment := start != "" && isWAL(name) && len(name) == walNameLen && name[8:] >= start[8:]
-		if !e.Type().IsRegular() || !segment && !historyName.MatchString(name) {
-			continue
-		}
-		_, err := copyFile(filepath.Join(from, name), filepath.Join(data, "pg_wal", name))
-		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // recoverySettings end recovery where it is wanted, on a new timeline. There are no programs in the sandbox, so the
 // restore_command, which recovery insists on, fails each time, and recovery takes the log from pg_wal, where
 // addWAL has put it (RestoreArchivedFile in src/backend/access/transam/xlogarchive.c).
@@ -316,21 +277,4 @@ func recoverySettings(o RecoverOptions) map[string]string {
 		s["recovery_target_time"] = o.Time.UTC().Format("2006-01-02 15:04:05.999999+00")
 	}
 	return s
-}
-
-// RecoverOptions say what a physical backup becomes.
-type RecoverOptions struct {
-	Backup   *Backup // from Find
-	DataDir  string
-	Archive  string    // directory of archived WAL; "": none
-	Time     time.Time // the last moment whose commits are there; zero: the moment at which the backup ended
-	ToEnd    bool      // all the log there is
-	Timeline string    // to follow, as recovery_target_timeline; "": latest
-	Scratch  Scratch
-	Progress func(Progress)
-}
-
-// Recovered is what Recover did.
-type Recovered struct {
-	Kept string // where the former data directory is now; "" if there was none
 }

@@ -17,6 +17,26 @@ import (
 	"nself.org/embeddedpg/internal/hostdir"
 )
 
+// RecoverOptions say what a physical backup becomes.
+type RecoverOptions struct {
+	Backup   *Backup // from Find
+	DataDir  string
+	Archive  string    // directory of archived WAL; "": none
+	Time     time.Time // the last moment whose commits are there; zero: the moment at which the backup ended
+	ToEnd    bool      // all the log there is
+	Timeline string    // to follow, as recovery_target_timeline; "": latest
+	Scratch  Scratch
+	CacheDir string // of compiled code; "": the default
+	Progress func(Progress)
+
+	Incomplete bool // take a base backup of someone else's that has no backup_manifest to prove it by
+}
+
+// Recovered is what Recover did.
+type Recovered struct {
+	Kept string // where the former data directory is now; "" if there was none
+}
+
 // A data directory is recovered in a directory beside its place, whose name begins with recoverPrefix and which its maker
 // keeps locked. As long as recoverMarker is in there, the data directory in it is the new one and may be removed. Without
 // the marker it may be the former one, which is kept in any case.
@@ -38,11 +58,16 @@ func Recover(ctx context.Context, o RecoverOptions) (Recovered, error) {
 		return Recovered{}, &fault.Error{Op: "restore", Path: b.ID, Err: errors.New("it is a dump of one database, not a base backup"), Hint: "restore it into a running server; only base backups go back to a moment"}
 	}
 	if !o.Time.IsZero() && o.Time.Before(b.Created) {
-		return Recovered{}, &fault.Error{Op: "restore", Path: b.ID, Err: fmt.Errorf("it is younger (%s) than the moment that is wanted", b.Created.Format(time.RFC3339)), Hint: "use an older base backup: nself backup list"}
+		return Recovered{}, &fault.Error{Op: "restore", Path: b.ID, Err: fmt.Errorf("it is younger (%s) than the moment that is wanted", b.Created.Format(time.RFC3339)), Hint: "use an older base backup"}
 	}
 	o.Progress = oneAtATime(o.Progress)
 	if err := b.checkFiles(ctx, func(d, total int64) { o.Progress(Progress{Stage: StageCheck, Done: d, Total: total}) }); err != nil {
 		return Recovered{}, err
+	}
+	if b.Files == nil {
+		if err := b.proveBase(ctx, o.CacheDir, o.Incomplete); err != nil {
+			return Recovered{}, err
+		}
 	}
 	// Holding the data directory keeps every server from starting on it meanwhile.
 	c, err := cluster.Open(o.DataDir)
@@ -105,19 +130,26 @@ func replay(ctx context.Context, o RecoverOptions, c *cluster.Cluster, data stri
 	if err != nil {
 		return err
 	}
-	first := start.wal
+	log, err := newWAL(data, start.wal)
+	if err != nil {
+		return err
+	}
 	if o.Time.IsZero() && !o.ToEnd {
-		first = ""
+		log.start = "" // a backup alone needs nothing but the names of the timelines that are taken
 	}
 	if o.Archive != "" {
-		if err := addWAL(ctx, data, o.Archive, first); err != nil {
+		if err := log.add(ctx, o.Archive, true); err != nil {
 			return err
 		}
 	}
-	// The last log of the same cluster may not have got into the archive yet. A backup alone needs nothing but the names of
-	// the timelines that are taken.
-	if same, err := c.System(); err == nil && b.Base != nil && fmt.Sprint(same) == b.Base.System {
-		if err := addWAL(ctx, data, filepath.Join(c.Dir(), "pg_wal"), first); err != nil {
+	// The last log of the same cluster may not have got into the archive yet.
+	if same, err := c.System(); err == nil && same == log.system {
+		if err := log.add(ctx, filepath.Join(c.Dir(), "pg_wal"), false); err != nil {
+			return err
+		}
+	}
+	if o.ToEnd {
+		if err := log.gapless(o.Archive); err != nil {
 			return err
 		}
 	}
@@ -172,7 +204,7 @@ func targetHint(err error, o RecoverOptions) error {
 	}
 	return &fault.Error{
 		Op: "recover up to " + o.Time.Format(time.RFC3339Nano), Err: errors.New("the log ends before that moment, or nothing was committed after it"),
-		Hint: "name the directory of archived log, an earlier moment, or all of the log (--to-time end)",
+		Hint: "name the directory of archived log, an earlier moment, or all of the log",
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"nself.org/embeddedpg/internal/fault"
 )
@@ -18,6 +19,9 @@ type ReplaceOptions struct {
 	Contents *Contents // what it is made with; nil: owner, encoding, locale, settings, privileges and comment of the one it replaces
 	Progress func(Progress)
 
+	Rows    bool // the new database is to hold rows if the old one does
+	Discard bool // drop the old one whatever the new one holds
+
 	// Fill fills the new database, which is called next until it takes its place.
 	Fill func(ctx context.Context, next string) error
 }
@@ -27,11 +31,14 @@ type Restored struct {
 	Replaced     bool     // there was a database of that name
 	Disconnected int      // sessions that the swap ended
 	Roles        []string // that were made
-	Kept         string   // name under which the old database is still there, because it could not be dropped
+	Kept         string   // name under which the old database is still there: the new one holds nothing, or it could not be dropped
+	Before       Measure  // of the old database
+	After        Measure  // of the new one
 }
 
 // Replace makes a database anew, all or nothing: a new one is filled, which then takes the name of the old one in one
-// transaction, and the old one is dropped. Until then clients go on working in the old one; the swap ends their sessions,
+// transaction, and the old one is dropped. If the new one holds nothing where the old one did, the old one is kept under
+// another name (unless Discard). Until then clients go on working in the old one; the swap ends their sessions,
 // and what they wrote meanwhile goes with the old one. If ctx ends, or anything fails, the old database is as it was; so
 // it is after a crash, or the new one is in its place. What a crash leaves behind besides, the next Replace of the same
 // database removes.
@@ -63,6 +70,7 @@ type replacing struct {
 	t Target
 	ReplaceOptions
 	next, old string // names of the new database, and of the old one after the swap
+	keep      bool   // do not drop the old one
 	s         *session
 	done      *Restored
 }
@@ -127,6 +135,12 @@ func (r *replacing) load(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	wasUsed := false
+	if there {
+		if r.done.Before, wasUsed, err = r.look(ctx, r.Database); err != nil {
+			return err
+		}
+	}
 	create := "CREATE DATABASE " + identifier(r.next) + " TEMPLATE template0"
 	if c := r.Contents; c != nil {
 		if r.done.Roles, err = c.provideRoles(ctx, r.s); err != nil {
@@ -137,7 +151,42 @@ func (r *replacing) load(ctx context.Context) (err error) {
 	if err := r.s.exec(ctx, create); err != nil {
 		return err
 	}
-	return r.Fill(ctx, r.next)
+	if err := r.Fill(ctx, r.next); err != nil {
+		return err
+	}
+	isUsed := false
+	if r.done.After, isUsed, err = r.look(ctx, r.next); err != nil {
+		return err
+	}
+	empty := !isUsed || r.Rows && r.done.After.Rows == 0
+	if wasUsed && empty && (r.done.Before.Rows > 0 || !isUsed) && !r.Discard {
+		r.keep, r.old = true, keptName(r.Database)
+	}
+	return nil
+}
+
+// look tells what a database holds, and whether that is anything.
+func (r *replacing) look(ctx context.Context, database string) (m Measure, isUsed bool, err error) {
+	s, err := r.t.connect(ctx, database)
+	if err != nil {
+		return m, false, err
+	}
+	defer s.close()
+	if isUsed, err = used(ctx, s); err != nil {
+		return m, false, err
+	}
+	m, err = measure(ctx, s)
+	return m, isUsed, err
+}
+
+// keptName is the name of an old database that stays, of at most 63 bytes (NAMEDATALEN - 1).
+func keptName(database string) string {
+	suffix := time.Now().UTC().Format("_before_20060102_150405")
+	for len(database)+len(suffix) > 63 {
+		_, n := utf8.DecodeLastRuneInString(database)
+		database = database[:len(database)-n]
+	}
+	return database + suffix
 }
 
 // swap renames both databases in one transaction. ALTER DATABASE RENAME locks the name against new sessions and then waits
@@ -168,7 +217,11 @@ func (r *replacing) swap(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if r.done.Replaced {
+	switch {
+	case !r.done.Replaced:
+	case r.keep:
+		r.done.Kept = r.old
+	default:
 		// The work is done: an old database that cannot be dropped is told, and is no failure.
 		if r.s.exec(ctx, "DROP DATABASE "+identifier(r.old)+" WITH (FORCE)") != nil {
 			r.done.Kept = r.old

@@ -17,6 +17,9 @@ type RestoreOptions struct {
 	Database string   // that it becomes; if it exists it is replaced
 	Args     []string // more arguments for pg_restore, or psql for a plain one
 	Progress func(Progress)
+
+	Incomplete bool // a plain dump need not end as one of pg_dump does, nor hold anything
+	Discard    bool // drop the old database also where the new one holds nothing
 }
 
 // Restore restores a logical backup into a database, as Replace does it. Roles that the backup names and that do not exist
@@ -27,8 +30,8 @@ func Restore(ctx context.Context, t Target, o RestoreOptions) (Restored, error) 
 	var failed *loadError
 	if errors.As(err, &failed) {
 		hint := "the database is as it was"
-		if text := err.Error(); strings.Contains(text, `role "`) && strings.Contains(text, "does not exist") {
-			hint += "; roles that are not here: make them, or leave them out: nself db restore FILE -- --no-owner --no-privileges"
+		if LacksRole(err) {
+			hint += "; make the roles that the dump names, or make it with --no-owner --no-privileges"
 		}
 		err = &fault.Error{Op: "restore", Path: o.Backup.ID, Err: err, Hint: hint}
 	}
@@ -40,6 +43,22 @@ type loadError struct{ error }
 
 func (e *loadError) Unwrap() error { return e.error }
 
+// LacksRole reports whether a restore failed because a role does not exist.
+func LacksRole(err error) bool {
+	return err != nil && strings.Contains(err.Error(), `role "`) && strings.Contains(err.Error(), "does not exist")
+}
+
+// CheckDatabase refuses a dump of another database than the one that is to be replaced, which nobody has named.
+func (b *Backup) CheckDatabase(database string) error {
+	if b.Database == "" || b.Database == database {
+		return nil
+	}
+	return &fault.Error{Op: "restore", Path: b.ID, Err: fmt.Errorf("%w: it is a dump of %s, and the database to replace is %s", ErrOtherDatabase, b.Database, database), Hint: "name the database that is meant, or use another backup"}
+}
+
+// ErrOtherDatabase says that a dump is of another database.
+var ErrOtherDatabase = errors.New("it is of another database")
+
 // restore is Restore for any server, a scratch one too.
 func restore(ctx context.Context, t Target, o RestoreOptions) (Restored, error) {
 	b := o.Backup
@@ -50,12 +69,28 @@ func restore(ctx context.Context, t Target, o RestoreOptions) (Restored, error) 
 	if err := b.checkFiles(ctx, func(d, total int64) { o.Progress(Progress{Stage: StageCheck, Done: d, Total: total}) }); err != nil {
 		return Restored{}, err
 	}
+	if b.Files == nil && b.Format == Plain {
+		text, err := readScript(ctx, b.Path)
+		if err == nil {
+			err = text.check(b.Path, o.Incomplete)
+		}
+		if err != nil {
+			return Restored{}, err
+		}
+	}
 	if err := t.takesDumps(ctx, o.Database); err != nil {
 		return Restored{}, err
 	}
+	files, err := fingerprint(b.Path)
+	if err != nil {
+		return Restored{}, err
+	}
 	replace := func(fill func(context.Context, Target, string) error) (Restored, error) {
-		return Replace(ctx, t, ReplaceOptions{Database: o.Database, Contents: b.Contents, Progress: o.Progress, Fill: func(ctx context.Context, next string) error {
-			return o.load(ctx, t, next, fill)
+		return Replace(ctx, t, ReplaceOptions{Database: o.Database, Contents: b.Contents, Progress: o.Progress, Rows: true, Discard: o.Discard, Fill: func(ctx context.Context, next string) error {
+			if err := o.load(ctx, t, next, fill); err != nil {
+				return err
+			}
+			return unchanged(b.Path, files)
 		}})
 	}
 	done, err := replace(o.fill)
@@ -145,40 +180,4 @@ func (s *session) takesDumps(t Target) error {
 		Op: "copy to the server at", Path: t.Host + ":" + strconv.Itoa(t.Port), Err: fmt.Errorf("it is PostgreSQL %s, and dumps of PostgreSQL %d do not go into an older server", version, oldest),
 		Hint: "use a server of PostgreSQL 18 or later, in Docker POSTGRES_IMAGE=pgvector/pgvector:pg18; nothing was changed",
 	}
-}
-
-// Present is what a restore would replace.
-type Present struct {
-	Exists bool // there is such a database
-	Used   bool // and there is something in it besides what PostgreSQL and extensions made: tables, types, functions, large objects
-}
-
-// Look looks at what a restore into a database would replace. A server that is too old for a restore is an error.
-func Look(ctx context.Context, t Target, database string) (Present, error) {
-	var p Present
-	s, err := t.connect(ctx, maintenance(database))
-	if err != nil {
-		return p, err
-	}
-	defer s.close()
-	if err := s.takesDumps(t); err != nil {
-		return p, err
-	}
-	if p.Exists, err = exists(ctx, s, database); err != nil || !p.Exists {
-		return p, err
-	}
-	in, err := t.connect(ctx, database)
-	if err != nil {
-		return p, err
-	}
-	defer in.close()
-	// FirstNormalObjectId in src/include/access/transam.h.
-	used, err := in.one(ctx, `SELECT EXISTS (SELECT FROM (
-		SELECT 'pg_class'::regclass AS classid, oid FROM pg_catalog.pg_class WHERE relkind <> 'i'
-		UNION ALL SELECT 'pg_type'::regclass, oid FROM pg_catalog.pg_type
-		UNION ALL SELECT 'pg_proc'::regclass, oid FROM pg_catalog.pg_proc) o
-		WHERE oid >= 16384 AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = o.classid AND d.objid = o.oid AND d.deptype IN ('e', 'i'))
-	) OR EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)`)
-	p.Used = used == "t"
-	return p, err
 }

@@ -22,12 +22,15 @@ var asText = []string{
 // largeObjects is the name of the entry for pg_largeobject among the tables; its schema is empty.
 const largeObjects = "large objects"
 
+// isTable is the condition for the tables whose rows a dump contains, of pg_class c and pg_namespace n.
+const isTable = `c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+	AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`
+
 // tableNames returns the tables whose rows a dump contains, sorted by name. Those that belong to an extension are left
 // out: CREATE EXTENSION fills them.
 func tableNames(ctx context.Context, s *session) ([]Table, error) {
 	rows, err := s.query(ctx, `SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-		AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+		WHERE `+isTable+`
 		ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"`)
 	if err != nil {
 		return nil, err

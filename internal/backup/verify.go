@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"nself.org/embeddedpg/internal/fault"
@@ -101,14 +103,30 @@ func readTables(ctx context.Context, t Target, database string, progress func(Pr
 	})
 }
 
-func verifyBase(ctx context.Context, o VerifyOptions, v *Verified, progress func(Progress)) error {
-	t := Target{CacheDir: o.CacheDir}
-	args := []string{"--exit-on-error", "--quiet", o.Backup.Path}
-	if o.Backup.Format == BaseTar {
+// proveBase compares a base backup with its backup_manifest, by pg_verifybackup. One without it is refused, unless that is meant.
+func (b *Backup) proveBase(ctx context.Context, cacheDir string, unproved bool) error {
+	if _, err := os.Lstat(filepath.Join(b.Path, "backup_manifest")); errors.Is(err, fs.ErrNotExist) {
+		if unproved {
+			return nil
+		}
+		return &fault.Error{Op: "check the backup", Path: b.Path, Err: fmt.Errorf("%w: it has no backup_manifest, so nothing tells whether all its files are there", ErrIncomplete), Hint: "make it with pg_basebackup, or say that it is meant"}
+	}
+	args := []string{"--exit-on-error", "--quiet", b.Path}
+	if b.Format == BaseTar {
 		args = append([]string{"--no-parse-wal"}, args...) // it does not read WAL in tar files
 	}
-	if err := t.run(ctx, "", nil, "pg_verifybackup", args...); err != nil {
-		return &fault.Error{Op: "verify", Path: o.Backup.Path, Err: err, Hint: "use another backup"}
+	if err := (Target{CacheDir: cacheDir}).run(ctx, "", nil, "pg_verifybackup", args...); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return &fault.Error{Op: "check the backup", Path: b.Path, Err: fmt.Errorf("%w: %w", ErrDamaged, err), Hint: "use another backup"}
+	}
+	return nil
+}
+
+func verifyBase(ctx context.Context, o VerifyOptions, v *Verified, progress func(Progress)) error {
+	if err := o.Backup.proveBase(ctx, o.CacheDir, false); err != nil {
+		return err
 	}
 	tmp, err := hostdir.MakeTemp("", "embeddedpg-verify-")
 	if err != nil {
