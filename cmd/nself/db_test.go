@@ -118,14 +118,36 @@ func TestDump(t *testing.T) {
 	p.write("bad.sql", "CREATE TABLE x ();\nSELECT 1/0;\n")
 	p.write("create.sql", "DROP DATABASE app WITH (FORCE);\nCREATE DATABASE app;\n\\connect app\n")
 	p.write("role.sql", "CREATE TABLE x ();\nALTER TABLE x OWNER TO nobody;\n")
-	for file, want := range map[string]string{"create.sql": "transaction block", "role.sql": "-- --no-owner --no-privileges"} {
-		if r := p.run("db", "restore", "--yes", file); r.code != 1 || !strings.Contains(r.err, want) {
+	for file, want := range map[string]string{"create.sql": "\\connect app", "role.sql": "-- --no-owner --no-privileges"} {
+		if r := p.run("db", "restore", "--yes", "--incomplete", file); r.code != 1 || !strings.Contains(r.err, want) {
 			t.Errorf("%+v", r)
 		}
 	}
-	if r := p.run("db", "restore", "--overwrite", "--yes", "bad.sql"); r.code != 1 || !strings.Contains(r.err, "division by zero") || !strings.Contains(r.err, "the database is as it was") {
+	if r := p.run("db", "restore", "--overwrite", "--yes", "--incomplete", "bad.sql"); r.code != 1 || !strings.Contains(r.err, "division by zero") || !strings.Contains(r.err, "the database is as it was") {
 		t.Errorf("%+v", r)
 	}
+	// A file that may be a part of one is not taken without a flag.
+	p.write("empty.sql", "")
+	whole := must(os.ReadFile(filepath.Join(p.dir, "app.sql")))
+	p.write("cut.sql", string(whole[:len(whole)/2]))
+	for _, file := range []string{"empty.sql", "cut.sql", "bad.sql"} {
+		if r := p.run("db", "restore", "--yes", file); r.code != 1 || !strings.Contains(r.err, "--incomplete") {
+			t.Errorf("%+v", r)
+		}
+	}
+	if got := sum(); got != full {
+		t.Error(got)
+	}
+	// One that holds nothing leaves the old database under another name.
+	if out := p.ok("db", "restore", "--yes", "--incomplete", "empty.sql"); !strings.Contains(out, "app_before_") || !strings.Contains(out, "202 rows") {
+		t.Error(out)
+	}
+	if out := p.ok("db", "restore", "--yes", "app.sql"); !strings.Contains(out, "3 tables, 202 rows") {
+		t.Error(out)
+	}
+	p.query("ALTER DATABASE app SET search_path = public, app")
+	p.query("COMMENT ON DATABASE app IS 'ours'")
+	p.query("DROP DATABASE " + p.query("SELECT datname FROM pg_database WHERE datname LIKE 'app_before_%'"))
 	if got := sum(); got != full {
 		t.Error(got)
 	}

@@ -69,12 +69,8 @@ func restore(ctx context.Context, t Target, o RestoreOptions) (Restored, error) 
 	if err := b.checkFiles(ctx, func(d, total int64) { o.Progress(Progress{Stage: StageCheck, Done: d, Total: total}) }); err != nil {
 		return Restored{}, err
 	}
-	if b.Files == nil && b.Format == Plain {
-		text, err := readScript(ctx, b.Path)
-		if err == nil {
-			err = text.check(b.Path, o.Incomplete)
-		}
-		if err != nil {
+	if b.Files == nil {
+		if err := b.checkWhole(ctx, o.Incomplete); err != nil {
 			return Restored{}, err
 		}
 	}
