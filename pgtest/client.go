@@ -20,6 +20,16 @@ type client struct {
 	info testserver.Info
 	dial func(context.Context) (net.Conn, error)
 	end  func() error // what Close has to do; the rpc client is closed before
+
+	mu        sync.Mutex
+	templates map[string]*making // by key
+}
+
+// making is a template that is there, was tried in vain, or is being made.
+type making struct {
+	sync.Once
+	name string
+	err  error
 }
 
 // clients are the servers that this test binary uses, by their settings.
@@ -132,12 +142,35 @@ func (c *client) call(ctx context.Context, method string, args, reply any) error
 	}
 }
 
-// template returns the name of the template that the options describe, which it makes if there is none.
+// errUnfinished is the error of a template whose migration did not return: it has panicked or called t.FailNow.
+var errUnfinished = errors.New("its migration ended the test that it ran in")
+
+// template returns the name of the template that the options describe, which it makes if there is none. One that fails is not
+// tried again by this test binary.
 func (c *client) template(ctx context.Context, o options) (string, error) {
 	if len(o.steps) == 0 {
 		return testserver.Blank, nil
 	}
-	key := o.key()
+	key, err := o.key()
+	if err != nil {
+		return "", err
+	}
+	c.mu.Lock()
+	if c.templates == nil {
+		c.templates = map[string]*making{}
+	}
+	m := c.templates[key]
+	if m == nil {
+		m = &making{err: errUnfinished}
+		c.templates[key] = m
+	}
+	c.mu.Unlock()
+	m.Do(func() { m.name, m.err = c.make(ctx, o, key) })
+	return m.name, m.err
+}
+
+// make makes a template, unless another test binary has made it.
+func (c *client) make(ctx context.Context, o options, key string) (string, error) {
 	var begin testserver.BeginResult
 	if err := c.call(ctx, "Begin", key, &begin); err != nil || begin.Ready {
 		return begin.Name, err
@@ -148,7 +181,7 @@ func (c *client) template(ctx context.Context, o options) (string, error) {
 			_ = c.call(context.WithoutCancel(ctx), "Abandon", key, &testserver.Empty{})
 		}
 	}()
-	db := &DB{Name: begin.Name, client: c}
+	db := &DB{name: begin.Name, client: c}
 	for _, s := range o.steps {
 		if err := s.run(ctx, db); err != nil {
 			return "", err

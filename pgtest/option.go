@@ -1,16 +1,22 @@
 package pgtest
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
+	"path"
 	"reflect"
 	"runtime"
 	"slices"
 	"strings"
+
+	"nself.org/embeddedpg/internal/migrate"
+	"nself.org/embeddedpg/pgtest/internal/testserver"
 )
 
 // Option is a choice of New.
@@ -25,8 +31,9 @@ type options struct {
 
 // step is one part of making a template.
 type step struct {
-	id  string // tells steps that do different things apart
-	run func(context.Context, *DB) error
+	id       string // tells steps that do different things apart
+	function bool   // id does not say what it does
+	run      func(context.Context, *DB) error
 }
 
 func collect(list []Option) (options, error) {
@@ -37,13 +44,23 @@ func collect(list []Option) (options, error) {
 	return o, o.err
 }
 
-// key names the template: equal for equal steps in equal order.
-func (o *options) key() string {
+// key names the template: equal for equal steps in equal order. On a server that outlives this test binary, a function is
+// the same only in the same binary.
+func (o *options) key() (string, error) {
 	h := sha256.New()
+	binary := false
 	for _, s := range o.steps {
 		fmt.Fprintf(h, "%d:%s", len(s.id), s.id)
+		binary = binary || s.function
 	}
-	return hex.EncodeToString(h.Sum(nil))[:16]
+	if mode := os.Getenv(modeEnv); binary && mode != "" && mode != testserver.SharedMode {
+		id, err := binaryID()
+		if err != nil {
+			return "", fmt.Errorf("tell this test binary from others: %w", err)
+		}
+		h.Write(id)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16], nil
 }
 
 // server names the kind of server: equal for equal settings.
@@ -55,11 +72,16 @@ func (o *options) server() string {
 	return hex.EncodeToString(h.Sum(nil))[:8]
 }
 
-// SQL runs statements in the template. They are one transaction, unless they contain commands for transactions.
+// SQL runs statements in the template: what a migration file may contain, a dump of pg_dump and the data of COPY ... FROM
+// STDIN included. They are one transaction, unless they contain what PostgreSQL refuses in one.
 func SQL(statements string) Option {
 	return func(o *options) {
-		o.steps = append(o.steps, step{"sql " + statements, func(ctx context.Context, db *DB) error {
-			return db.Exec(ctx, statements)
+		o.steps = append(o.steps, step{id: "sql " + statements, run: func(ctx context.Context, db *DB) error {
+			script, err := migrate.Parse("pgtest.SQL", statements)
+			if err != nil {
+				return err
+			}
+			return db.run(ctx, "pgtest.SQL", script)
 		}})
 	}
 }
@@ -83,53 +105,133 @@ func below(files fs.FS) []string {
 	return names
 }
 
-// MigrateFS runs the SQL files that match one of the patterns (of fs.Glob; none is "*.sql") in the template, in the
-// order of their names, each as one transaction unless it contains commands for transactions. A directory with files
-// for both ways wants a pattern such as "*.up.sql". No match is an error. The template is named by the files' names and
-// contents, so a change makes a new one.
+// MigrateFS runs the SQL files that match one of the patterns (of fs.Glob; none is "*.sql") in the template. They may be plain
+// SQL, dumps, or files of goose, golang-migrate, dbmate, sql-migrate, tern or atlas: their up halves run, in the tool's order and
+// with the transactions that its notes ask for. What is not understood of them, such as variables and templates, is an error, as is
+// an atlas.sum that disagrees, and a pattern without a match. Files *.down.sql are left out. Plain SQL goes by number where names
+// begin with one, else by name; each file is one transaction, unless it contains what PostgreSQL refuses in one.
+//
+// The template is named by the files' names and contents, so a change makes a new one.
 func MigrateFS(files fs.FS, patterns ...string) Option {
 	if len(patterns) == 0 {
 		patterns = []string{"*.sql"}
 	}
 	return func(o *options) {
-		names := map[string]bool{}
-		for _, p := range patterns {
-			found, err := fs.Glob(files, p)
-			if err == nil && len(found) == 0 {
-				err = fmt.Errorf("no file matches %s; there are %s", p, strings.Join(below(files), ", "))
-			}
-			if err != nil {
-				o.err = fmt.Errorf("pgtest.MigrateFS: %w", err)
-				return
-			}
-			for _, name := range found {
-				names[name] = true
-			}
+		names, err := glob(files, patterns)
+		var id string
+		if err == nil {
+			id, err = contents(files, names)
 		}
-		for _, name := range slices.Sorted(maps.Keys(names)) {
-			text, err := fs.ReadFile(files, name)
-			if err != nil {
-				o.err = fmt.Errorf("pgtest.MigrateFS: %w", err)
-				return
+		if err != nil {
+			o.err = fmt.Errorf("pgtest.MigrateFS: %w", err)
+			return
+		}
+		o.steps = append(o.steps, step{id: "files " + id, run: func(ctx context.Context, db *DB) error {
+			list, err := migrate.Load(files, names, nil)
+			if err == nil && len(list) == 0 {
+				err = fmt.Errorf("pgtest.MigrateFS: %s match only files that undo others", strings.Join(patterns, ", "))
 			}
-			o.steps = append(o.steps, step{"file " + name + "\n" + string(text), func(ctx context.Context, db *DB) error {
-				if err := db.Exec(ctx, string(text)); err != nil {
-					return fmt.Errorf("%s: %w", name, err)
+			if err != nil {
+				return err
+			}
+			for _, f := range list.Fresh() {
+				if err := db.run(ctx, f.Path, f.Script); err != nil {
+					return err
 				}
-				return nil
-			}})
-		}
+			}
+			return nil
+		}})
 	}
 }
 
+// glob returns the names of the files that match one of the patterns, sorted.
+func glob(files fs.FS, patterns []string) ([]string, error) {
+	names := map[string]bool{}
+	for _, p := range patterns {
+		found, err := fs.Glob(files, p)
+		if err == nil && len(found) == 0 {
+			err = fmt.Errorf("no file matches %s; there are %s", p, strings.Join(below(files), ", "))
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range found {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names)), nil
+}
+
+// contents returns a text that is the same for the same files only, and for the same sums of atlas beside them.
+func contents(files fs.FS, names []string) (string, error) {
+	h := sha256.New()
+	sums := map[string]bool{}
+	for _, name := range names {
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(h, "%q %d\n%s", name, len(text), text)
+		sums[path.Join(path.Dir(name), migrate.AtlasSum)] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(sums)) {
+		if text, err := fs.ReadFile(files, name); err == nil {
+			fmt.Fprintf(h, "%q %d\n%s", name, len(text), text)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Input says what a function of [Migrate] depends on.
+type Input struct {
+	id  string
+	err error
+}
+
+// Version is a word of yours that changes whenever the function does something else.
+func Version(version string) Input { return Input{id: "version " + version} }
+
+// Files are the files that the function reads: those that match one of the patterns of fs.Glob, or without patterns all files
+// in the file system.
+func Files(files fs.FS, patterns ...string) Input {
+	var names []string
+	var err error
+	if len(patterns) > 0 {
+		names, err = glob(files, patterns)
+	} else {
+		err = fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() {
+				names = append(names, name)
+			}
+			return err
+		})
+	}
+	var id string
+	if err == nil {
+		id, err = contents(files, names)
+	}
+	if err != nil {
+		err = fmt.Errorf("pgtest.Files: %w", err)
+	}
+	return Input{"files " + id, err}
+}
+
 // Migrate runs migrate in the template: the place to call a migration library, with db.ConnString. It must close its
-// connections. What a function does cannot be hashed: the template is named by the function and by name. That is enough,
-// since no template outlives its server; but a function that does different things for different captured variables
-// must get different names for them.
-func Migrate(name string, migrate func(ctx context.Context, db *DB) error) Option {
+// connections. What a function does cannot be hashed: the template is named by the function, by name, and by the inputs.
+//
+// A template lives as long as its server, so an edited function always runs, but for a server in a directory of yours
+// (EMBEDDEDPG_PGTEST), which outlives the test binary: there a function without inputs runs once for each test binary that is built, and
+// one with inputs runs again only when they change. A function that does different things for different captured variables
+// must get different names or inputs for them.
+func Migrate(name string, migrate func(ctx context.Context, db *DB) error, inputs ...Input) Option {
 	function := runtime.FuncForPC(reflect.ValueOf(migrate).Pointer()).Name()
 	return func(o *options) {
-		o.steps = append(o.steps, step{"func " + function + " " + name, func(ctx context.Context, db *DB) error {
+		id := "func " + function + " " + name
+		for _, in := range inputs {
+			id += "\n" + in.id
+			o.err = cmp.Or(o.err, in.err)
+		}
+		o.steps = append(o.steps, step{id, len(inputs) == 0, func(ctx context.Context, db *DB) error {
 			if err := migrate(ctx, db); err != nil {
 				return fmt.Errorf("%s: %w", strings.TrimSpace(name+" ("+function+")"), err)
 			}

@@ -9,20 +9,19 @@ import (
 	"time"
 
 	"nself.org/embeddedpg/internal/connect"
+	"nself.org/embeddedpg/internal/migrate"
 	"nself.org/embeddedpg/pgtest/internal/testserver"
 )
 
 // DB is a test's database. Its methods are safe for concurrent use, but for Save and Reset.
 type DB struct {
-	// Name is the database's name, made of the test's.
-	Name string
-
+	name     string
 	client   *client
 	template string // that Reset goes back to
 }
 
-// Config is what a driver needs to connect.
-type Config struct {
+// ConnInfo is what a driver needs to connect.
+type ConnInfo struct {
 	Host     string // directory of the Unix socket
 	Port     int
 	User     string // a superuser
@@ -47,7 +46,9 @@ func New(t testing.TB, opts ...Option) *DB {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	begin := time.Now()
+	stop := announce(slowStart)
 	c, err := clientFor(ctx, o)
+	stop()
 	if err != nil {
 		t.Fatalf("pgtest: start the server: %v", err)
 	}
@@ -59,24 +60,30 @@ func New(t testing.TB, opts ...Option) *DB {
 		t.Fatalf("pgtest: make the template: %v", err)
 	}
 	db := &DB{client: c, template: template}
-	if db.Name, err = c.clone(template, t.Name()); err != nil {
+	if db.name, err = c.clone(template, t.Name()); err != nil {
 		t.Fatalf("pgtest: make the database: %v", err)
 	}
-	t.Cleanup(func() { db.end(t, o.leaks) })
+	t.Cleanup(func() {
+		t.Helper()
+		db.end(t, o.leaks)
+	})
 	return db
 }
+
+// Name returns the database's name, which is made of the test's.
+func (db *DB) Name() string { return db.name }
 
 // ConnString returns the URL of the database for libpq, pgx and others. It works for other processes of the same user
 // as well, as long as the server runs.
 func (db *DB) ConnString() string {
-	c := db.Config()
+	c := db.ConnInfo()
 	return connect.Server{Host: c.Host, Port: c.Port, User: c.User, Password: c.Password, Database: c.Database}.URL()
 }
 
-// Config returns the parts of ConnString.
-func (db *DB) Config() Config {
+// ConnInfo returns the parts of ConnString.
+func (db *DB) ConnInfo() ConnInfo {
 	i := db.client.info
-	return Config{Host: i.SocketDir, Port: i.Port, User: i.User, Password: i.Password, Database: db.Name}
+	return ConnInfo{Host: i.SocketDir, Port: i.Port, User: i.User, Password: i.Password, Database: db.name}
 }
 
 // Dial returns a connection to the server for a driver's dial function: within the program if the server is in it.
@@ -85,14 +92,19 @@ func (db *DB) Dial(ctx context.Context) (net.Conn, error) { return db.client.dia
 // Exec runs SQL statements as superuser, without a driver and without results. They are one transaction, unless they
 // contain commands for transactions.
 func (db *DB) Exec(ctx context.Context, statements string) error {
-	return db.client.call(ctx, "Exec", testserver.ExecArgs{Database: db.Name, SQL: statements}, &testserver.Empty{})
+	return db.client.call(ctx, "Exec", testserver.ExecArgs{Database: db.name, SQL: statements}, &testserver.Empty{})
+}
+
+// run runs a migration file.
+func (db *DB) run(ctx context.Context, path string, s migrate.Script) error {
+	return db.client.call(ctx, "Run", testserver.RunArgs{Database: db.name, Path: path, Tool: s.Tool, Parts: s.Up}, &testserver.Empty{})
 }
 
 // Reset takes the database back to the template, or to what the last Save saw, in about the time that New takes. Its
 // connections are ended.
 func (db *DB) Reset(t testing.TB) {
 	t.Helper()
-	if err := db.client.reset(db.Name, db.template); err != nil {
+	if err := db.client.reset(db.name, db.template); err != nil {
 		t.Fatalf("pgtest: reset the database: %v", err)
 	}
 }
@@ -101,7 +113,7 @@ func (db *DB) Reset(t testing.TB) {
 // long as CREATE DATABASE.
 func (db *DB) Save(t testing.TB) {
 	t.Helper()
-	template, err := db.client.save(db.Name)
+	template, err := db.client.save(db.name)
 	if err != nil {
 		t.Fatalf("pgtest: save the database: %v", err)
 	}
@@ -116,7 +128,7 @@ func (db *DB) end(t testing.TB, allowOpen bool) {
 	t.Helper()
 	failed := t.Failed()
 	if !allowOpen {
-		open, err := db.client.sessions(db.Name, settle)
+		open, err := db.client.sessions(db.name, settle)
 		if err != nil && !errors.Is(err, errGone) {
 			t.Errorf("pgtest: %v", err)
 		}
@@ -125,16 +137,16 @@ func (db *DB) end(t testing.TB, allowOpen bool) {
 		}
 	}
 	if !failed {
-		if err := db.client.drop(db.Name); err != nil && !errors.Is(err, errGone) {
+		if err := db.client.drop(db.name); err != nil && !errors.Is(err, errGone) {
 			t.Errorf("pgtest: %v", err)
 		}
 		return
 	}
-	dir, err := db.client.keep(db.Name)
+	dir, err := db.client.keep(db.name)
 	if err != nil {
 		t.Logf("pgtest: the database is not kept: %v", err)
 		return
 	}
 	t.Logf("pgtest: the database of this failed test is kept until the next failure in this package. Now:\n\t%s\nWhen the server has ended:\n\tgo run nself.org/embeddedpg/pgtest/open %s %s",
-		db.ConnString(), dir, db.Name)
+		db.ConnString(), dir, db.name)
 }

@@ -111,7 +111,7 @@ func TestSameAsCreateDatabase(t *testing.T) {
 		t.Error("DROP ROLE:", err)
 	}
 	other := pgxtest.New(t, migrate)
-	run(t, ours.DB, "DROP DATABASE "+other.Name)
+	run(t, ours.DB, "DROP DATABASE "+other.Name())
 	run(t, ours.DB, "CREATE DATABASE made_by_sql TEMPLATE template0")
 	run(t, ours.DB, "VACUUM ANALYZE")
 }
@@ -180,7 +180,7 @@ func TestHandles(t *testing.T) {
 	if err := db.Pool(t).QueryRow(t.Context(), "SELECT 1").Scan(&n); err != nil {
 		t.Error(err)
 	}
-	if err := db.SQL(t).QueryRow("SELECT 1").Scan(&n); err != nil {
+	if err := db.SQLDB(t).QueryRow("SELECT 1").Scan(&n); err != nil {
 		t.Error(err)
 	}
 	c, err := pgx.Connect(t.Context(), db.ConnString()) // over the socket, with the password
@@ -188,7 +188,7 @@ func TestHandles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close(t.Context())
-	if got := one[string](t, c, "SELECT current_database()"); got != db.Name {
+	if got := one[string](t, c, "SELECT current_database()"); got != db.Name() {
 		t.Error(got)
 	}
 }

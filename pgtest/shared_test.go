@@ -17,7 +17,7 @@ const short = "EMBEDDEDPG_PGTEST_LINGER=1s"
 func TestMember(t *testing.T) {
 	needsFail(t)
 	db := pgxtest.New(t, pgtest.SQL("CREATE TABLE made AS SELECT pg_backend_pid() AS pid, clock_timestamp() AS at"))
-	t.Log("server", db.Config().Host, "template of", one[string](t, db.Conn(t), "SELECT pid || ' ' || at FROM made"))
+	t.Log("server", db.ConnInfo().Host, "template of", one[string](t, db.Conn(t), "SELECT pid || ' ' || at FROM made"))
 }
 
 // TestShared runs four test binaries at a time on one server, which migrates once and ends with the last.

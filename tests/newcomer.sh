@@ -26,7 +26,7 @@ import (
 )
 
 func TestFruit(t *testing.T) {
-	db := pgxtest.New(t, pgtest.SQL("CREATE TABLE fruit (name text)")).SQL(t)
+	db := pgxtest.New(t, pgtest.SQL("CREATE TABLE fruit (name text)")).SQLDB(t)
 	if _, err := db.Exec("INSERT INTO fruit VALUES ('fig')"); err != nil {
 		t.Fatal(err)
 	}

@@ -13,11 +13,22 @@ import (
 // guard is a shell that waits for the end of this program, and then removes the directory.
 type guard struct {
 	cmd  *exec.Cmd
-	life io.Closer // the pipe that ends with this program
+	life io.WriteCloser // the pipe that ends with this program
 }
 
-// guardScript reads until the pipe ends. Signals of the terminal are for the program, not for its guard.
-const guardScript = `trap '' HUP INT TERM; read -r _; if [ -e "$2" ]; then rm -rf -- "$1"; fi`
+// guardScript reads until the pipe ends: the last line is the directory to which what is kept moves. The marker is moved last.
+// Signals of the terminal are for the program, not for its guard.
+const guardScript = `trap '' HUP INT TERM
+to=
+while read -r line; do to=$line; done
+if [ -e "$2" ]; then
+	rm -rf -- "$1"
+elif [ -n "$to" ] && [ -e "$3" ]; then
+	for file in "$1"/*; do
+		[ "$file" = "$3" ] || mv -f -- "$file" "$to/" || exit
+	done
+	mv -f -- "$3" "$to/" && rm -rf -- "$1"
+fi`
 
 // RemoveAtExit makes the directory go as soon as the program has ended, in whatever way, unless Keep came before: for
 // programs that cannot say when they end, as a test binary. Without a shell it goes when the next one is made.
@@ -27,7 +38,7 @@ func (d *Temp) RemoveAtExit() {
 		return
 	}
 	defer r.Close()
-	cmd := exec.Command("/bin/sh", "-c", guardScript, "sh", d.path, filepath.Join(d.path, marker))
+	cmd := exec.Command("/bin/sh", "-c", guardScript, "sh", d.path, filepath.Join(d.path, marker), filepath.Join(d.path, kept))
 	cmd.Stdin = r
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

@@ -4,6 +4,7 @@ package hostdir
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -80,9 +81,27 @@ func (d *Temp) Release() error {
 	return err
 }
 
-// Keep makes the directory stay when its program has ended.
-func (d *Temp) Keep() error {
-	return os.Rename(filepath.Join(d.path, marker), filepath.Join(d.path, kept))
+// Keep makes the directory stay when its program has ended, and returns where it is then. If parent is not "" and
+// [Temp.RemoveAtExit] has found a shell, that is a new directory in parent, of a name that begins with prefix, to which the
+// files are moved.
+func (d *Temp) Keep(parent, prefix string) (string, error) {
+	to := d.path
+	if parent != "" && d.guard != nil {
+		var err error
+		if to, err = os.MkdirTemp(parent, prefix); err != nil {
+			return "", err
+		}
+		if _, err := io.WriteString(d.guard.life, to+"\n"); err != nil {
+			return "", errors.Join(err, os.Remove(to))
+		}
+	}
+	return to, os.Rename(filepath.Join(d.path, marker), filepath.Join(d.path, kept))
+}
+
+// Kept reports whether the files that [Temp.Keep] keeps are all there.
+func Kept(path string) bool {
+	_, err := os.Lstat(filepath.Join(path, kept))
+	return err == nil
 }
 
 // RemoveKept removes a directory that stayed because of Keep, if its program has ended.

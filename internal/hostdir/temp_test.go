@@ -24,12 +24,13 @@ func TestMain(m *testing.M) {
 		if os.Getenv("TEMPDIR_TEST_GUARD") != "" {
 			d.RemoveAtExit()
 		}
+		stays := d.Path()
 		if os.Getenv("TEMPDIR_TEST_KEEP") != "" {
-			if err := d.Keep(); err != nil {
+			if stays, err = d.Keep(os.Getenv("TEMPDIR_TEST_BESIDE"), "kept-"); err != nil {
 				panic(err)
 			}
 		}
-		os.Stdout.WriteString(d.Path() + "\n")
+		os.Stdout.WriteString(stays + "\n")
 		select {}
 	}
 	os.Exit(m.Run())
@@ -80,6 +81,35 @@ func TestRemoveAtExit(t *testing.T) {
 	}
 }
 
+// TestKeepMoves: what is kept moves to another directory when the program ends, however that ends.
+func TestKeepMoves(t *testing.T) {
+	parent, beside := t.TempDir(), t.TempDir()
+	owner, stays := startOwner(t, parent, "TEMPDIR_TEST_GUARD=1", "TEMPDIR_TEST_KEEP=1", "TEMPDIR_TEST_BESIDE="+beside)
+	if filepath.Dir(stays) != beside || hostdir.Kept(stays) {
+		t.Error("before the end:", stays)
+	}
+	owner.Process.Kill()
+	owner.Wait()
+	for end := time.Now().Add(10 * time.Second); !hostdir.Kept(stays) && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	}
+	if !exists(filepath.Join(stays, "file")) || !hostdir.Kept(stays) {
+		t.Error("the files did not come to", stays)
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		left, _ := os.ReadDir(parent)
+		if len(left) == 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("left behind:", left)
+		}
+	}
+	hostdir.RemoveKept(stays)
+	if exists(stays) {
+		t.Error("not removed")
+	}
+}
+
 func TestKilledOwner(t *testing.T) {
 	parent := t.TempDir()
 	owner, theirs := startOwner(t, parent)
@@ -116,7 +146,7 @@ func TestNotOurs(t *testing.T) {
 		t.Fatal(err)
 	}
 	hostdir.RemoveKept(kept.Path())
-	if err := kept.Keep(); err != nil {
+	if _, err := kept.Keep("", ""); err != nil {
 		t.Fatal(err)
 	}
 	hostdir.RemoveKept(kept.Path())

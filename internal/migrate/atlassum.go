@@ -12,13 +12,13 @@ import (
 	"nself.org/embeddedpg/internal/fault"
 )
 
-// atlasSum is the file in which atlas keeps the sums of a directory: HashFileName in sql/migrate/dir.go of ariga.io/atlas.
-const atlasSum = "atlas.sum"
+// AtlasSum is the file in which atlas keeps the sums of a directory: HashFileName in sql/migrate/dir.go of ariga.io/atlas.
+const AtlasSum = "atlas.sum"
 
 // checkSum compares the directory with its atlas.sum. The sum of each file is over its name and contents and those before it,
 // in the order of their names.
 func (d *directory) checkSum(entries []fs.DirEntry) error {
-	text, err := fs.ReadFile(d.fs, path.Join(d.name, atlasSum))
+	text, err := fs.ReadFile(d.fs, path.Join(d.name, AtlasSum))
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (d *directory) checkSum(entries []fs.DirEntry) error {
 	if err != nil || slices.Equal(got, wanted) {
 		return err
 	}
-	where := atlasSum
+	where := AtlasSum
 	for i := 1; i < max(len(got), len(wanted)); i++ { // the first line is the sum of the others
 		if i >= len(got) {
 			where, _, _ = strings.Cut(wanted[i], " ")

@@ -163,7 +163,7 @@ func (d *directory) settle() error {
 		switch name := e.Name(); {
 		case name == "tern.conf":
 			tern = true
-		case name == atlasSum:
+		case name == AtlasSum:
 			if err := d.checkSum(entries); err != nil {
 				return err
 			}

@@ -12,14 +12,16 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // Conn is a session. It is for one goroutine at a time.
 type Conn struct {
-	net net.Conn
-	r   *bufio.Reader
+	net    net.Conn
+	r      *bufio.Reader
+	status byte // of ReadyForQuery: I idle, T in a transaction, E in one that has failed
 }
 
 // Error is an error of the server.
@@ -29,6 +31,7 @@ type Error struct {
 	Message  string
 	Detail   string
 	Hint     string
+	Position int // in the statements that were sent, in characters from 1; 0 if it has none
 }
 
 // Error returns the message as psql shows it, with its SQLSTATE.
@@ -72,27 +75,71 @@ func (c *Conn) startup(user, database, application string) error {
 	if _, err := c.net.Write(text); err != nil {
 		return err
 	}
-	_, err := c.results()
+	_, _, err := c.results(nil)
 	return err
 }
+
+// InTransaction reports whether a transaction is open, failed or not.
+func (c *Conn) InTransaction() bool { return c.status != 'I' }
 
 // Query runs one or more statements, parted by semicolons, and returns the rows of all. A NULL is "".
 // Several statements are one transaction, unless they contain commands for transactions. If ctx ends before, the
 // connection is closed: the server may still do what it was asked to.
 func (c *Conn) Query(ctx context.Context, sql string) ([][]string, error) {
+	rows, _, err := c.query(ctx, sql, nil)
+	return rows, err
+}
+
+// Exec is Query without the rows: it returns how many statements were completed.
+func (c *Conn) Exec(ctx context.Context, sql string) (done int, err error) {
+	_, done, err = c.query(ctx, sql, nil)
+	return done, err
+}
+
+// Copy runs a COPY ... FROM STDIN, of data.
+func (c *Conn) Copy(ctx context.Context, sql string, data []byte) error {
+	if data == nil {
+		data = []byte{}
+	}
+	_, _, err := c.query(ctx, sql, data)
+	return err
+}
+
+func (c *Conn) query(ctx context.Context, sql string, data []byte) (rows [][]string, done int, err error) {
 	if strings.ContainsRune(sql, 0) {
-		return nil, errors.New("the SQL text contains a zero byte")
+		return nil, 0, errors.New("the SQL text contains a zero byte")
 	}
-	message := append([]byte{'Q', 0, 0, 0, 0}, sql...)
-	message = append(message, 0)
-	binary.BigEndian.PutUint32(message[1:], uint32(len(message)-1))
-	done := c.until(ctx)
-	_, err := c.net.Write(message)
-	var rows [][]string
-	if err == nil {
-		rows, err = c.results()
+	stop := c.until(ctx)
+	if err = c.send('Q', append([]byte(sql), 0)); err == nil {
+		rows, done, err = c.results(data)
 	}
-	return rows, done(err)
+	return rows, done, stop(err)
+}
+
+// send sends a message.
+func (c *Conn) send(kind byte, body []byte) error {
+	message := append(make([]byte, 0, 5+len(body)), kind, 0, 0, 0, 0)
+	binary.BigEndian.PutUint32(message[1:], uint32(4+len(body)))
+	_, err := c.net.Write(append(message, body...))
+	return err
+}
+
+// copyChunk is how much of COPY's data is in one message: bytes.
+const copyChunk = 64 << 10
+
+// copyIn answers CopyInResponse: with the data, or by saying that there are none. data is nil if nobody has any.
+func (c *Conn) copyIn(data []byte) error {
+	if data == nil {
+		return c.send('f', []byte("there is no data to copy\x00"))
+	}
+	for len(data) > 0 {
+		n := min(len(data), copyChunk)
+		if err := c.send('d', data[:n]); err != nil {
+			return err
+		}
+		data = data[n:]
+	}
+	return c.send('c', nil)
 }
 
 // Close ends the session.
@@ -114,36 +161,40 @@ func (c *Conn) until(ctx context.Context) func(error) error {
 	}
 }
 
-// results reads up to ReadyForQuery.
-func (c *Conn) results() (rows [][]string, failed error) {
+// results reads up to ReadyForQuery. data is for COPY.
+func (c *Conn) results(data []byte) (rows [][]string, done int, failed error) {
 	for {
 		kind, body, err := c.message()
 		if err != nil {
 			if failed != nil {
-				return nil, failed // the server says why and hangs up
+				return nil, done, failed // the server says why and hangs up
 			}
-			return nil, err
+			return nil, done, err
 		}
 		switch kind {
 		case 'R':
 			if len(body) < 4 || binary.BigEndian.Uint32(body) != 0 {
-				return nil, errors.New("the server wants a password")
+				return nil, done, errors.New("the server wants a password")
 			}
 		case 'D':
 			row, err := dataRow(body)
 			if err != nil {
-				return nil, err
+				return nil, done, err
 			}
 			rows = append(rows, row)
+		case 'C', 'I': // CommandComplete, EmptyQueryResponse
+			done++
 		case 'E':
 			failed = serverError(body)
 		case 'G':
-			// COPY FROM STDIN: there is nothing to send. CopyFail.
-			if _, err := c.net.Write([]byte{'f', 0, 0, 0, 5, 0}); err != nil {
-				return nil, err
+			if err := c.copyIn(data); err != nil {
+				return nil, done, err
 			}
 		case 'Z':
-			return rows, failed
+			if len(body) > 0 {
+				c.status = body[0]
+			}
+			return rows, done, failed
 		}
 	}
 }
@@ -207,6 +258,8 @@ func serverError(b []byte) *Error {
 			e.Detail = field[1:]
 		case 'H':
 			e.Hint = field[1:]
+		case 'P':
+			e.Position, _ = strconv.Atoi(field[1:]) // the server's own number
 		}
 	}
 	return e

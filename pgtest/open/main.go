@@ -41,6 +41,7 @@ func main() {
 }
 
 func run(dir, database string, show bool, args []string) (code int, err error) {
+	testserver.WaitKept(dir)
 	password, err := os.ReadFile(filepath.Join(dir, testserver.PasswordName))
 	if err != nil {
 		return 1, fmt.Errorf("%w (give the directory that the failed test has printed)", err)

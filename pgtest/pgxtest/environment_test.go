@@ -25,7 +25,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	db := pgxtest.New(t)
 	const session = "SELECT concat_ws('|', current_user, current_database(), current_setting('TimeZone'), current_setting('DateStyle'), current_setting('search_path'), current_setting('application_name'), current_setting('statement_timeout'))"
-	want := "postgres|" + db.Name + `|UTC|ISO, MDY|"$user", public||0`
+	want := "postgres|" + db.Name() + `|UTC|ISO, MDY|"$user", public||0`
 	for _, v := range testenv.Libpq {
 		t.Run(v.Name, func(t *testing.T) {
 			t.Setenv(v.Name, v.Value)
@@ -36,7 +36,7 @@ func TestEnvironment(t *testing.T) {
 			if err := db.Pool(t).QueryRow(t.Context(), session).Scan(&two); err != nil || two != want {
 				t.Error("Pool:", two, err)
 			}
-			if err := db.SQL(t).QueryRowContext(t.Context(), session).Scan(&three); err != nil || three != want {
+			if err := db.SQLDB(t).QueryRowContext(t.Context(), session).Scan(&three); err != nil || three != want {
 				t.Error("SQL:", three, err)
 			}
 		})

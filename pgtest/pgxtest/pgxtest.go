@@ -12,6 +12,7 @@ import (
 	"context"
 	"database/sql"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,12 +26,18 @@ import (
 )
 
 // DB is a test's database.
-type DB struct{ *pgtest.DB }
+type DB struct {
+	*pgtest.DB
+
+	mu      sync.Mutex
+	pools   []*pgxpool.Pool
+	handles []*sql.DB
+}
 
 // New returns a database that is the test's alone and goes with it: pgtest.New.
 func New(t testing.TB, opts ...pgtest.Option) *DB {
 	t.Helper()
-	return &DB{pgtest.New(t, opts...)}
+	return &DB{DB: pgtest.New(t, opts...)}
 }
 
 // Conn returns a connection that is closed at the test's end.
@@ -42,6 +49,7 @@ func (db *DB) Conn(t testing.TB) *pgx.Conn {
 		t.Fatalf("pgxtest: %v", err)
 	}
 	t.Cleanup(func() {
+		t.Helper()
 		ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 		defer cancel()
 		conn.Close(ctx)
@@ -65,7 +73,11 @@ func (db *DB) Pool(t testing.TB) *pgxpool.Pool {
 	if err != nil {
 		t.Fatalf("pgxtest: %v", err)
 	}
+	db.mu.Lock()
+	db.pools = append(db.pools, pool)
+	db.mu.Unlock()
 	t.Cleanup(func() {
+		t.Helper()
 		// Close waits for what is not given back, which would hang the test.
 		closed := make(chan struct{})
 		go func() {
@@ -81,15 +93,51 @@ func (db *DB) Pool(t testing.TB) *pgxpool.Pool {
 	return pool
 }
 
-// SQL returns a database/sql handle, over pgx, that is closed at the test's end.
-func (db *DB) SQL(t testing.TB) *sql.DB {
+// SQLDB returns a database/sql handle, over pgx, that is closed at the test's end.
+func (db *DB) SQLDB(t testing.TB) *sql.DB {
 	t.Helper()
 	handle := stdlib.OpenDB(*db.ConnConfig(t))
+	db.mu.Lock()
+	db.handles = append(db.handles, handle)
+	db.mu.Unlock()
 	t.Cleanup(func() { handle.Close() })
 	return handle
 }
 
-// ConnConfig returns the configuration that Conn and SQL use, to be changed before connecting.
+// Reset is pgtest's. The pools and handles that Pool and SQLDB have made make new connections afterwards; what was taken from
+// them, and what Conn has made, is ended.
+func (db *DB) Reset(t testing.TB) {
+	t.Helper()
+	db.closeIdle()
+	db.DB.Reset(t)
+	db.closeIdle() // those that were given back meanwhile
+}
+
+// Save is pgtest's. It closes the idle connections of the pools and handles that Pool and SQLDB have made; one that is taken from
+// them, or that Conn has made, must be given back or closed before.
+func (db *DB) Save(t testing.TB) {
+	t.Helper()
+	db.closeIdle()
+	db.DB.Save(t)
+}
+
+// sqlIdle is how many idle connections a handle of database/sql keeps: defaultMaxIdleConns in sql.go.
+const sqlIdle = 2
+
+// closeIdle closes the connections that nobody uses.
+func (db *DB) closeIdle() {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for _, pool := range db.pools {
+		pool.Reset()
+	}
+	for _, handle := range db.handles {
+		handle.SetMaxIdleConns(-1)
+		handle.SetMaxIdleConns(sqlIdle)
+	}
+}
+
+// ConnConfig returns the configuration that Conn and SQLDB use, to be changed before connecting.
 func (db *DB) ConnConfig(t testing.TB) *pgx.ConnConfig {
 	t.Helper()
 	cfg, err := connect.Config(db.ConnString(), pgx.ParseConfig, func(c *pgx.ConnConfig) *pgconn.Config { return &c.Config })

@@ -33,7 +33,7 @@ type Server struct {
 
 	mu struct {
 		sync.Mutex
-		kept bool
+		kept string // where the files stay; "" if they go
 	}
 }
 
@@ -166,33 +166,37 @@ func (s *Server) Close() error {
 	s.cluster.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mu.kept {
+	if s.mu.kept != "" {
 		return errors.Join(append(errs, s.dir.Release())...)
 	}
 	return errors.Join(append(errs, s.dir.Remove())...)
 }
 
-// keep makes the server's files stay, and removes what an earlier failure in the same package has left: a link in the
-// same parent directory tells.
-func (s *Server) keep(pkg string) error {
+// keep makes the server's files stay, and removes what an earlier failure in the same package has left: a link beside them
+// tells. It returns where they are once the server has ended: not in memory, unless the user has chosen that.
+func (s *Server) keep(pkg string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.mu.kept {
-		if err := s.dir.Keep(); err != nil {
-			return err
+	if s.mu.kept == "" {
+		beside := ""
+		if filepath.Dir(s.dir.Path()) == hostdir.Memory() && os.Getenv(dirEnv) == "" {
+			beside = os.TempDir()
 		}
-		s.mu.kept = true
+		dir, err := s.dir.Keep(beside, keptPrefix)
+		if err != nil {
+			return "", err
+		}
+		s.mu.kept = dir
 	}
-	parent := filepath.Dir(s.dir.Path())
-	link := filepath.Join(parent, fmt.Sprintf("%skept-%d-%s", dirPrefix, os.Geteuid(), hash(pkg)))
+	link := filepath.Join(filepath.Dir(s.mu.kept), fmt.Sprintf("%slast-%d-%s", dirPrefix, os.Geteuid(), hash(pkg)))
 	old, err := os.Readlink(link)
-	if err == nil && old == s.dir.Path() {
-		return nil
+	if err == nil && old == s.mu.kept {
+		return s.mu.kept, nil
 	}
-	if err == nil && filepath.Dir(old) == parent && strings.HasPrefix(filepath.Base(old), dirPrefix) {
+	if err == nil && filepath.Dir(old) == filepath.Dir(link) && strings.HasPrefix(filepath.Base(old), dirPrefix) {
 		hostdir.RemoveKept(old)
 	}
 	os.Remove(link)
-	_ = os.Symlink(s.dir.Path(), link) // without it the files stay longer
-	return nil
+	_ = os.Symlink(s.mu.kept, link) // without it the files stay longer
+	return s.mu.kept, nil
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"nself.org/embeddedpg/internal/migrate"
 	"nself.org/embeddedpg/internal/sqlwire"
 )
 
@@ -27,7 +28,12 @@ type (
 		Name  string
 		Ready bool // nothing is left to do
 	}
-	ExecArgs  struct{ Database, SQL string }
+	ExecArgs struct{ Database, SQL string }
+	RunArgs  struct {
+		Database, Path string
+		Tool           migrate.Tool
+		Parts          []migrate.Part
+	}
 	CloneArgs struct{ Template, Test string }
 	ResetArgs struct{ Name, Template string }
 )
@@ -50,6 +56,29 @@ func (s *Session) Exec(a ExecArgs, _ *Empty) error {
 	ctx, cancel := s.context()
 	defer cancel()
 	return s.hub.exec(ctx, a.Database, a.SQL)
+}
+
+// Run runs a script in a database.
+func (s *Session) Run(a RunArgs, _ *Empty) error {
+	ctx, cancel := s.context()
+	defer cancel()
+	c, err := s.hub.open(ctx, a.Database)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return migrate.Run{Path: a.Path}.Do(ctx, script{c}, a.Tool, a.Parts)
+}
+
+// script is a connection for package migrate.
+type script struct{ *sqlwire.Conn }
+
+func (script) Explain(err error) (code string, position int) {
+	var told *sqlwire.Error
+	if errors.As(err, &told) {
+		return told.Code, told.Position
+	}
+	return "", 0
 }
 
 // Begin returns the template of a key if there is one. Else it makes a database for it, which the caller migrates, and then
@@ -236,7 +265,7 @@ func (s *Session) Drop(name string, _ *Empty) error {
 // KeepArgs name a database, and the directory of the package whose test has failed.
 type KeepArgs struct{ Name, Package string }
 
-// Keep makes the server's directory stay, and returns it. With synchronous_commit off, what was committed last is in
+// Keep makes the server's files stay, and returns the directory in which they are once the server has ended. With synchronous_commit off, what was committed last is in
 // memory alone, and the process may end at any time now: hence the checkpoint.
 func (s *Session) Keep(a KeepArgs, dir *string) error {
 	ctx, cancel := s.context()
@@ -244,8 +273,9 @@ func (s *Session) Keep(a KeepArgs, dir *string) error {
 	if _, err := s.hub.query(ctx, "CHECKPOINT"); err != nil {
 		return err
 	}
-	*dir = s.server.dir.Path()
-	return s.server.keep(a.Package)
+	kept, err := s.server.keep(a.Package)
+	*dir = kept
+	return err
 }
 
 // end gives up what a client left in the making.

@@ -39,8 +39,8 @@ const (
 	lockName    = "lock"
 )
 
-// sharedMode is the mode in which the test binaries of one `go test` share a server.
-const sharedMode = "shared"
+// SharedMode is the mode in which the test binaries of one `go test` share a server.
+const SharedMode = "shared"
 
 // linger is how long a shared server waits for the next client, unless lingerEnv says otherwise: in `go test ./...` a
 // test binary may still be linked when the last one has ended.
@@ -74,7 +74,7 @@ func Join(ctx context.Context, mode string, settings map[string]string) (net.Con
 			return nil, &fault.Error{Op: "use " + lingerEnv, Path: text, Err: errors.New("it is not a duration"), Hint: "use one such as 30s"}
 		}
 	}
-	if mode == sharedMode {
+	if mode == SharedMode {
 		o.Run = os.Getppid()
 		o.Started = started(o.Run)
 	}
@@ -87,7 +87,7 @@ func Join(ctx context.Context, mode string, settings map[string]string) (net.Con
 // sharedDir makes the directory of a shared server: one for each `go test`, which is the parent of its test binaries,
 // or for a name of the user's; and for each set of settings.
 func sharedDir(mode string, settings map[string]string) (string, error) {
-	if mode != sharedMode && !filepath.IsAbs(mode) {
+	if mode != SharedMode && !filepath.IsAbs(mode) {
 		return "", &fault.Error{Op: "use EMBEDDEDPG_PGTEST", Path: mode, Err: errors.New("it is neither shared nor an absolute path"), Hint: "use shared, or a directory"}
 	}
 	text, err := json.Marshal(settings) // sorted by key
@@ -95,7 +95,7 @@ func sharedDir(mode string, settings map[string]string) (string, error) {
 		return "", err
 	}
 	top, name := mode, "settings-"+hash(string(text))
-	if mode == sharedMode {
+	if mode == SharedMode {
 		top = filepath.Join(os.TempDir(), fmt.Sprintf("embeddedpg-shared-%d", os.Geteuid()))
 		name = hash(started(os.Getppid()) + string(text))
 	}
