@@ -15,14 +15,19 @@ func newBuild(p *project) *cobra.Command {
 		Short: "Write the files for Docker: compose file, Nginx's configuration, certificates",
 		Long: `Check .env, and write docker-compose.yml, nginx/ and ssl/ from it, and the services' secrets to .nself/env, which
 this user alone can read. Files that are right already stay as they are. nself start does this by itself;
-put changes of your own into docker-compose.override.yml.`,
+put changes of your own into docker-compose.override.yml. No Docker engine has to run: without one the files are written for the usual
+one of this system.`,
 		Example: "  nself build\n  nself build --embedded-pg --json",
 		Args:    cobra.NoArgs,
 	}
 	asJSON := jsonFlag(c)
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		b, err := p.docker(cmd.Context())
-		if err != nil {
+		if docker.Unavailable(err) {
+			b.engine = docker.Usual()
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s %s.\n  The files are written for %s; nself start writes them again for the engine that it finds.\n",
+				paint(cmd.ErrOrStderr(), yellow, "No Docker engine was found:"), reason(err), b.engine.System)
+		} else if err != nil {
 			return err
 		}
 		if err := p.initialize(cmd); err != nil {

@@ -30,6 +30,11 @@ var stageText = map[embeddedpg.Stage]string{
 }
 
 func (p *progress) show(e supervisor.Event) {
+	if e.Notice != "" {
+		p.end()
+		fmt.Fprintf(p.w, "%s\n  If POSTGRES_DB was changed by mistake, set it back, and restart: nself restart\n", paint(p.w, yellow, e.Notice))
+		return
+	}
 	text := stageText[e.Stage]
 	if text == "" {
 		return

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -45,6 +46,16 @@ func (p *project) reach(ctx context.Context) (database, error) {
 // embedded is the database of a supervisor.
 func embedded(s supervisor.State, password string) database {
 	return database{host: s.SocketDir, port: s.Port, user: s.User, password: password, name: s.Database}
+}
+
+// tcpDatabase is the database of a supervisor by its TCP address.
+func tcpDatabase(s supervisor.State, password string) database {
+	d := embedded(s, password)
+	if host, port, err := net.SplitHostPort(s.Listen); err == nil {
+		d.host = host
+		d.port, _ = strconv.Atoi(port) // a number: a socket has it
+	}
+	return d
 }
 
 // running returns the state of the database if it runs.

@@ -19,7 +19,7 @@ The project is the present directory. Its configuration is in .env, the embedded
 		Example: `  nself start --embedded-pg                   # all of it
   nself start --embedded-pg --only postgres   # the database alone
   nself psql -c 'SELECT version()'
-  nself run -- go test ./...                  # a command that finds the database in its environment
+  nself run --fresh -- go test ./...          # a command with a database of its own in its environment
   nself stop`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -37,7 +37,7 @@ The project is the present directory. Its configuration is in .env, the embedded
 		&cobra.Group{ID: groupLook, Title: "Looking at it:"},
 	)
 	for group, commands := range map[string][]*cobra.Command{
-		groupStack: {newInit(p), newBuild(p), newStart(p), newStop(p), newRestart(p), newRun(p), newService(p), newReset(p)},
+		groupStack: {newInit(p), newBuild(p), newStart(p), newStop(p), newRestart(p), newReload(p), newRun(p), newService(p), newReset(p)},
 		groupData:  {newDB(p), newBackup(p), newPsql(p), newPg(p)},
 		groupLook:  {newStatus(p), newHealth(p), newURLs(p), newLogs(p), newDoctor(p)},
 	} {

@@ -20,16 +20,21 @@ import (
 )
 
 func newRun(p *project) *cobra.Command {
-	return &cobra.Command{
-		Use:   "run -- COMMAND [argument ...]",
+	var fresh, migrate bool
+	c := &cobra.Command{
+		Use:   "run [--fresh [--migrate]] -- COMMAND [argument ...]",
 		Short: "Run a command with the database",
 		Long: `Run a command that finds the database in its environment: DATABASE_URL, and PGHOST, PGPORT, PGUSER,
 PGPASSWORD, PGDATABASE and PGSSLMODE.
 
 If the embedded database does not run, it is started, and stopped when the command has ended; of several
-such commands at once, the last stops it. Signals go to the command, and its exit code is nself's: 126 if
+such commands at once, the last stops it. With --fresh the command gets an empty database server of its own instead, which is gone when
+it has ended: tests do not touch the project's data. --migrate applies the project's migrations to it first.
+
+Signals go to the command, and its exit code is nself's: 126 if
 it cannot be run, 127 if there is no such command, 128 and the signal's number if a signal ended it.`,
-		Example: `  nself run -- go test ./...
+		Example: `  nself run --fresh -- go test ./...
+  nself run --fresh --migrate -- npm test
   nself run -- sh -c 'psql "$DATABASE_URL" -c "SELECT 1"'`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -38,9 +43,18 @@ it cannot be run, 127 if there is no such command, 128 and the signal's number i
 				printError(cmd.ErrOrStderr(), &embeddedpg.Error{Op: "run", Path: args[0], Err: plainExec(err), Hint: "it must be a program in PATH, or the path of one"})
 				return exitCode(127)
 			}
+			if migrate && !fresh {
+				return &embeddedpg.Error{Op: verb(cmd), Err: errors.New("--migrate is for --fresh"), Hint: "add --fresh, or migrate the project's database by nself db migrate"}
+			}
 			progress := newProgress(cmd.ErrOrStderr())
 			progress.brief = true // standard error is the command's
-			db, release, err := p.borrow(cmd.Context(), progress)
+			var db database
+			var release func() error
+			if fresh {
+				db, release, err = p.fresh(cmd, progress, migrate)
+			} else {
+				db, release, err = p.borrow(cmd.Context(), progress)
+			}
 			if err != nil {
 				return err
 			}
@@ -61,6 +75,10 @@ it cannot be run, 127 if there is no such command, 128 and the signal's number i
 			return nil
 		},
 	}
+	c.DisableFlagsInUseLine = true
+	c.Flags().BoolVar(&fresh, "fresh", false, "give the command an empty database server of its own, gone when it has ended")
+	c.Flags().BoolVar(&migrate, "migrate", false, "with --fresh: apply the project's migrations first")
+	return c
 }
 
 // plainExec is the reason without the name, which the message has already.

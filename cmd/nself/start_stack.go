@@ -67,7 +67,7 @@ func (p *project) startStack(cmd *cobra.Command, o startOptions) error {
 		return nil
 	}
 	fmt.Fprintln(stdout, "The backend runs.")
-	p.printURLs(stdout, state)
+	printURLs(stdout, p.urls(state))
 	return nil
 }
 

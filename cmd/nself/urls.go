@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net/url"
 
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg/cmd/nself/internal/compose"
@@ -10,16 +11,19 @@ import (
 )
 
 func newURLs(p *project) *cobra.Command {
-	var conflicts bool
+	var conflicts, secret bool
 	c := &cobra.Command{
 		Use:   "urls",
 		Short: "Print the addresses of the services",
-		Long: `Print the addresses at which programs of this machine reach the services. No secret is among them: nself run
-gives a command the database's whole URL.`,
+		Long: `Print the addresses at which programs of this machine reach the services. No secret is among them, unless
+--with-password asks for the database's whole URL; nself run gives it to a command without showing it.`,
+		Example: `  nself urls
+  nself urls --with-password --json`,
 		Args: cobra.NoArgs,
 	}
 	asJSON := jsonFlag(c)
 	c.Flags().BoolVar(&conflicts, "check-conflicts", false, "fail if other programs have the ports of services that do not run")
+	c.Flags().BoolVar(&secret, "with-password", false, "print the database's URL with its password: for this user's eyes alone")
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		state, err := p.embeddedState(cmd)
 		if err != nil {
@@ -28,10 +32,17 @@ gives a command the database's whole URL.`,
 		if conflicts {
 			return p.checkConflicts(cmd)
 		}
-		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), p.urls(state))
+		list, err := p.urls(state), error(nil)
+		if secret {
+			list, err = p.withPassword(list)
 		}
-		p.printURLs(cmd.OutOrStdout(), state)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(cmd.OutOrStdout(), list)
+		}
+		printURLs(cmd.OutOrStdout(), list)
 		return nil
 	}
 	return c
@@ -56,7 +67,7 @@ func (p *project) urls(s *supervisor.State) []compose.URL {
 	if s != nil {
 		list = append(list, compose.URL{Service: "postgres", URL: shownURL(*s), Note: "this user alone"})
 		if s.Listen != "" {
-			list = append(list, compose.URL{Service: "postgres", URL: "postgresql://" + s.User + "@" + s.Listen + "/" + s.Database + "?sslmode=disable"})
+			list = append(list, compose.URL{Service: "postgres", URL: tcpDatabase(*s, "").server().URL()})
 		}
 	}
 	if p.built() {
@@ -65,8 +76,29 @@ func (p *project) urls(s *supervisor.State) []compose.URL {
 	return list
 }
 
-func (p *project) printURLs(w io.Writer, s *supervisor.State) {
-	list := p.urls(s)
+// withPassword puts the password into the database's URLs.
+func (p *project) withPassword(list []compose.URL) ([]compose.URL, error) {
+	paths, err := p.paths()
+	if err != nil {
+		return nil, err
+	}
+	password, err := paths.Password()
+	if !p.Embedded && p.built() {
+		password = p.Get("POSTGRES_PASSWORD")
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, one := range list {
+		if u, err := url.Parse(one.URL); err == nil && u.User != nil {
+			u.User = url.UserPassword(u.User.Username(), password)
+			list[i].URL = u.String()
+		}
+	}
+	return list, nil
+}
+
+func printURLs(w io.Writer, list []compose.URL) {
 	for _, u := range list {
 		note := ""
 		if u.Note != "" {

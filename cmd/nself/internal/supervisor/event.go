@@ -15,6 +15,7 @@ import (
 type Event struct {
 	Stage   embeddedpg.Stage `json:"stage,omitempty"`   // a stage has begun or goes on
 	Elapsed time.Duration    `json:"elapsed,omitempty"` // since its beginning
+	Notice  string           `json:"notice,omitempty"`  // a sentence for a person: something else happened than was perhaps meant
 	Ready   *State           `json:"ready,omitempty"`   // the last event of a start that succeeded
 	Error   *Failure         `json:"error,omitempty"`   // the last event of one that failed
 }

@@ -15,8 +15,8 @@ import (
 )
 
 // provide makes an existing cluster what the configuration says: the database exists, and the password
-// is the superuser's. A new cluster is that already.
-func provide(ctx context.Context, db *embeddedpg.Server, s State, password string) error {
+// is the superuser's. A new cluster is that already. notice is told of a database that was made beside others.
+func provide(ctx context.Context, db *embeddedpg.Server, s State, password string, notice func(string)) error {
 	err := Ping(ctx, s, password)
 	var pe *pgconn.PgError
 	if err == nil || !errors.As(err, &pe) {
@@ -57,7 +57,26 @@ func provide(ctx context.Context, db *embeddedpg.Server, s State, password strin
 			return fmt.Errorf("set up role and database: %w", err)
 		}
 	}
+	if !exists {
+		if err := tellOthers(ctx, c, s.Database, notice); err != nil {
+			return err
+		}
+	}
 	return Ping(ctx, s, password)
+}
+
+// tellOthers says which databases there are beside the one that was just made, as the data may be in one of them.
+func tellOthers(ctx context.Context, c *pgx.Conn, made string, notice func(string)) error {
+	rows, err := c.Query(ctx, `SELECT datname || ' (' || pg_size_pretty(pg_database_size(oid)) || ')' FROM pg_database
+WHERE datallowconn AND NOT datistemplate AND datname <> $1 ORDER BY pg_database_size(oid) DESC`, made)
+	if err != nil {
+		return err
+	}
+	others, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err == nil {
+		notice(fmt.Sprintf("The cluster had no database %q: an empty one was made. Others there: %s.", made, strings.Join(others, ", ")))
+	}
+	return err
 }
 
 // inProcess connects past the password check.

@@ -165,7 +165,7 @@ func (s *supervisor) start(ctx context.Context, o Options, log slog.Handler, pro
 	}
 	err = s.paths.link(filepath.Join(state.SocketDir, listen.SocketName(state.Port)))
 	if err == nil {
-		err = provide(ctx, db, state, password)
+		err = provide(ctx, db, state, password, func(text string) { progress(Event{Notice: text}) })
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
