@@ -14,8 +14,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/kernel"
+	"nself.org/embeddedpg/internal/abi"
 )
 
 // keptLog is a handler that keeps the messages.
@@ -173,7 +174,7 @@ func TestKillBackend(t *testing.T) {
 			pid := k.victim(t)
 			crashes := log.count("terminated by signal 9")
 			begin := time.Now()
-			if err := embeddedpg.Kernel(s).Kill(pid, kernel.SIGKILL); err != nil {
+			if err := embeddedpg.Kernel(s).Kill(pid, abi.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
 
@@ -267,7 +268,7 @@ func TestKillLeavesNothing(t *testing.T) {
 		case <-ended:
 			t.Fatal("the session ended before it was killed")
 		}
-		if err := embeddedpg.Kernel(s).Kill(int(victim.PgConn().PID()), kernel.SIGKILL); err != nil {
+		if err := embeddedpg.Kernel(s).Kill(int(victim.PgConn().PID()), abi.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		<-ended

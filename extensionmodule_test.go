@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"nself.org/embeddedpg"
-	"nself.org/embeddedpg/internal/kernel"
+	"nself.org/embeddedpg/internal/abi"
 )
 
 // extensionDir returns a copy of the sample extension, to be changed.
@@ -102,7 +102,7 @@ func TestExtensionInterrupted(t *testing.T) {
 		ended <- err
 	}()
 	time.Sleep(100 * time.Millisecond)
-	if err := embeddedpg.Kernel(s).Kill(pid, kernel.SIGKILL); err != nil {
+	if err := embeddedpg.Kernel(s).Kill(pid, abi.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-ended; err == nil {

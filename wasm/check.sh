@@ -11,10 +11,12 @@ done | sha256sum --check --quiet || die "internal/image holds other files than w
 # The contract with the guest is generated from musl's table, which is fetched into the sid root.
 if [ -e "$root/.complete" ]; then
 	"$wasm/fetch.sh" musl >/dev/null
-	new=$(mktemp)
-	trap 'rm -f "$new"' EXIT
+	new=$(mktemp -d)
+	trap 'rm -rf "$new"' EXIT
 	"$wasm/abi.sh" "$new"
-	cmp -s "$new" "$top/internal/kernel/abi_gen.go" || die "internal/kernel/abi_gen.go is old: run wasm/abi.sh"
+	for file in internal/abi/abi_gen.go internal/vm/abi_gen.h; do
+		cmp -s "$new/$file" "$top/$file" || die "$file is old: run wasm/abi.sh"
+	done
 else
-	echo "${0##*/}: internal/kernel/abi_gen.go was NOT compared: that needs the sid root (wasm/root.sh)"
+	echo "${0##*/}: internal/abi/abi_gen.go and internal/vm/abi_gen.h were NOT compared: that needs the sid root (wasm/root.sh)"
 fi

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/fault"
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/vfs"
@@ -187,7 +188,7 @@ func (m *Postmaster) waitReady(ctx context.Context) error {
 			}
 			return m.err
 		case <-ctx.Done():
-			m.p.Signal(kernel.SIGQUIT)
+			m.p.Signal(abi.SIGQUIT)
 			m.wait(quitTime)
 			return fmt.Errorf("%s: %w", opStart, ctx.Err())
 		case <-tick.C:
@@ -215,13 +216,13 @@ func (m *Postmaster) wait(d time.Duration) {
 // everything has ended. If ctx ends before, the server is stopped as by a crash, which loses no
 // committed transaction but makes the next start recover; Stop then says so in its error.
 func (m *Postmaster) Stop(ctx context.Context) error {
-	m.p.Signal(kernel.SIGINT)
+	m.p.Signal(abi.SIGINT)
 	select {
 	case <-m.done:
 		return m.err
 	case <-ctx.Done():
 	}
-	m.p.Signal(kernel.SIGQUIT)
+	m.p.Signal(abi.SIGQUIT)
 	m.wait(quitTime)
 	return &fault.Error{
 		Op: "stop the server", Path: m.dir, Err: fmt.Errorf("the checkpoint did not end in time: %w", ctx.Err()),

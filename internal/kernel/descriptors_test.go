@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/testenv"
 	"nself.org/embeddedpg/internal/vfs"
@@ -33,7 +34,7 @@ func TestDescriptorsRunShort(t *testing.T) {
 	}
 	var refused []string
 	open := func(g *guest, name string) int32 {
-		return g.sys(kernel.SYS_openat, atCWD, g.str(name), openRW|vfs.O_CLOEXEC, 0o600)
+		return g.sys(abi.SYS_openat, atCWD, g.str(name), openRW|vfs.O_CLOEXEC, 0o600)
 	}
 	programs := map[string]program{
 		"/bin/hoarder": func(g *guest, _ []string) int {
@@ -41,7 +42,7 @@ func TestDescriptorsRunShort(t *testing.T) {
 			for {
 				fd := open(g, fmt.Sprint("/", len(fds)))
 				if fd < 0 {
-					if fd != -kernel.EMFILE || len(fds) > 110 || len(fds) < 80 {
+					if fd != -int32(abi.EMFILE) || len(fds) > 110 || len(fds) < 80 {
 						t.Errorf("open %d = %d", len(fds), fd)
 					}
 					break
@@ -63,7 +64,7 @@ func TestDescriptorsRunShort(t *testing.T) {
 					v := g.alloc(12)
 					g.put32(v, g.str("/bin/modest"))
 					g.put32(v+4, g.str("--one-more"))
-					if ret := g.sys(kernel.SYS_spawn, v, 0, 0); ret != -kernel.EMFILE {
+					if ret := g.sys(abi.SYS_spawn, v, 0, 0); ret != -int32(abi.EMFILE) {
 						t.Errorf("spawn = %d", ret)
 					}
 				}
@@ -72,7 +73,7 @@ func TestDescriptorsRunShort(t *testing.T) {
 		},
 		"/bin/modest": func(g *guest, _ []string) int {
 			for i := range 5 {
-				g.must(kernel.SYS_openat, atCWD, g.str(fmt.Sprint("/modest", i)), openRW|vfs.O_CLOEXEC, 0o600)
+				g.must(abi.SYS_openat, atCWD, g.str(fmt.Sprint("/modest", i)), openRW|vfs.O_CLOEXEC, 0o600)
 			}
 			return 0
 		},

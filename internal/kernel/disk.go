@@ -3,6 +3,7 @@ package kernel
 import (
 	"sync"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
@@ -28,7 +29,7 @@ func (d *disk) fastPath() (uint64, uint32) {
 
 func (d *disk) readiness() int { return -1 }
 
-func (d *disk) stat() (vfs.Stat, int32) {
+func (d *disk) stat() (vfs.Stat, abi.Errno) {
 	st, err := d.file.Stat()
 	if err != nil {
 		return st, errnoOf(err)
@@ -39,17 +40,17 @@ func (d *disk) stat() (vfs.Stat, int32) {
 func (d *disk) close() { d.file.Close() }
 
 // regular returns the file of a descriptor that is not a directory.
-func (p *Process) regular(fd int32) (*openFile, *disk, int32) {
+func (p *Process) regular(fd int32) (*openFile, *disk, abi.Errno) {
 	f := p.file(fd)
 	if f == nil {
-		return nil, nil, EBADF
+		return nil, nil, abi.EBADF
 	}
 	d, ok := f.object.(*disk)
 	if !ok {
-		return nil, nil, ESPIPE
+		return nil, nil, abi.ESPIPE
 	}
 	if d.dir {
-		return nil, nil, EISDIR
+		return nil, nil, abi.EISDIR
 	}
 	return f, d, 0
 }

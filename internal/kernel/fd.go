@@ -3,6 +3,7 @@ package kernel
 import (
 	"sync/atomic"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
@@ -20,7 +21,7 @@ type object interface {
 	// readiness returns the host descriptor to poll in place of this object; -1: always ready. A ring is polled
 	// by its own methods.
 	readiness() int
-	stat() (vfs.Stat, int32)
+	stat() (vfs.Stat, abi.Errno)
 	close()
 }
 
@@ -63,16 +64,33 @@ func (p *Process) file(fd int32) *openFile {
 }
 
 // install gives f, whose reference it takes, the lowest free descriptor from low on.
-func (p *Process) install(f *openFile, cloexec bool, low int32) int32 {
+func (p *Process) install(f *openFile, cloexec bool, low int32) (int32, abi.Errno) {
 	for fd := int(low); fd >= 0 && fd < len(p.fds); fd++ {
 		if p.fds[fd].file == nil {
 			p.fds[fd] = descriptor{f, cloexec}
 			p.showFastPath(fd)
-			return int32(fd)
+			return int32(fd), 0
 		}
 	}
 	f.unref()
-	return -EMFILE
+	return 0, abi.EMFILE
+}
+
+// installPair gives a and b, whose references it takes, descriptors, and writes the two to out: both or none.
+func (p *Process) installPair(out []byte, cloexec bool, a, b *openFile) abi.Errno {
+	first, e := p.install(a, cloexec, 0)
+	if e != 0 {
+		b.unref()
+		return e
+	}
+	second, e := p.install(b, cloexec, 0)
+	if e != 0 {
+		p.closeFD(int(first))
+		return e
+	}
+	put32(out, 0, first)
+	put32(out, 4, second)
+	return 0
 }
 
 // closeFD closes a descriptor; a free one is left alone.
@@ -86,7 +104,7 @@ func (p *Process) closeFD(fd int) {
 
 // inherit copies the descriptors that survive an exec into child. fds, if not nil, replaces the first three;
 // -1 keeps the inherited one.
-func (p *Process) inherit(child *Process, fds *[3]int32) int32 {
+func (p *Process) inherit(child *Process, fds *[3]int32) abi.Errno {
 	for fd, d := range p.fds {
 		if d.file != nil && !d.cloexec {
 			child.fds[fd] = descriptor{file: d.file.ref()}
@@ -101,7 +119,7 @@ func (p *Process) inherit(child *Process, fds *[3]int32) int32 {
 		}
 		f := p.file(fd)
 		if f == nil {
-			return EBADF
+			return abi.EBADF
 		}
 		child.closeFD(i)
 		child.fds[i] = descriptor{file: f.ref()}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/vfs"
 )
@@ -58,9 +59,9 @@ func (m module) Start(h kernel.Host, _ uint64) error {
 				}
 			}()
 			g.sig = g.alloc(8)
-			g.sys(kernel.SYS_sigreg, g.sig)
+			g.sys(abi.SYS_sigreg, g.sig)
 			code := m.run(g, g.args())
-			g.sys(kernel.SYS_exit_group, uint32(code))
+			g.sys(abi.SYS_exit_group, uint32(code))
 		}()
 		h.Detach()
 		unix.Munmap(mem)
@@ -91,7 +92,7 @@ func (g *guest) must(nr int32, args ...uint32) uint32 {
 	ret := g.sys(nr, args...)
 	if ret < 0 {
 		g.t.Errorf("system call %d%v = %d", nr, args, ret)
-		g.sys(kernel.SYS_exit_group, 99)
+		g.sys(abi.SYS_exit_group, 99)
 	}
 	return uint32(ret)
 }
@@ -119,9 +120,9 @@ func (g *guest) clearPending(mask uint32) { atomic.AndUint32(g.word(g.sig), ^mas
 
 // args reads the vector the kernel lays out.
 func (g *guest) args() []string {
-	need := g.must(kernel.SYS_args, 0, 0)
+	need := g.must(abi.SYS_args, 0, 0)
 	p := g.alloc(need)
-	g.must(kernel.SYS_args, p, need)
+	g.must(abi.SYS_args, p, need)
 	argv := make([]string, g.u32(p))
 	for i := range argv {
 		argv[i] = g.cstr(g.u32(p + 4 + uint32(i)*4))
@@ -143,15 +144,15 @@ func (g *guest) spawn(argv ...string) uint32 {
 		g.put32(v+uint32(i)*4, g.str(s))
 	}
 	g.put32(v+uint32(len(argv))*4, 0)
-	return g.must(kernel.SYS_spawn, v, 0, 0)
+	return g.must(abi.SYS_spawn, v, 0, 0)
 }
 
 // wait waits for a child and returns its wait status.
 func (g *guest) wait(pid uint32) uint32 {
 	st := g.alloc(4)
 	for {
-		switch ret := g.sys(kernel.SYS_wait4, pid, st, 0, 0); ret {
-		case -kernel.EINTR:
+		switch ret := g.sys(abi.SYS_wait4, pid, st, 0, 0); ret {
+		case -int32(abi.EINTR):
 			g.clearPending(^uint32(0))
 		case int32(pid):
 			return g.u32(st)
@@ -162,7 +163,7 @@ func (g *guest) wait(pid uint32) uint32 {
 	}
 }
 
-// futexWait and futexWake work on a word of shared memory as musl's semaphores do.
+// abi.FUTEX_WAIT and abi.FUTEX_WAKE work on a word of shared memory as musl's semaphores do.
 func (g *guest) semWait(p uint32) int32 {
 	w := g.word(p)
 	for {
@@ -172,7 +173,7 @@ func (g *guest) semWait(p uint32) int32 {
 			}
 			continue
 		}
-		if ret := g.sys(kernel.SYS_futex_time64, p, 0, 0, 0); ret == -kernel.EINTR {
+		if ret := g.sys(abi.SYS_futex_time64, p, 0, 0, 0); ret == -int32(abi.EINTR) {
 			return ret
 		}
 	}
@@ -180,7 +181,7 @@ func (g *guest) semWait(p uint32) int32 {
 
 func (g *guest) semPost(p uint32) {
 	atomic.AddUint32(g.word(p), 1)
-	g.must(kernel.SYS_futex_time64, p, 1, 1)
+	g.must(abi.SYS_futex_time64, p, 1, 1)
 }
 
 // newKernel returns a kernel whose programs are the given functions, by the name in argv[0].

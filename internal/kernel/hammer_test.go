@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/kernel"
 )
 
@@ -22,8 +23,8 @@ func TestHammer(t *testing.T) {
 	before := countFDs(t)
 	k := newKernel(t, map[string]program{
 		"/bin/main": func(g *guest, _ []string) int {
-			id := g.must(kernel.SYS_shmget, key, 1<<16, 0o1600)
-			at := g.must(kernel.SYS_shmat, id, 0, 0)
+			id := g.must(abi.SYS_shmget, key, 1<<16, 0o1600)
+			at := g.must(abi.SYS_shmat, id, 0, 0)
 			g.semPost(at) // the semaphore that guards the counter at+64
 			pids := at + 128
 			var children []uint32
@@ -46,10 +47,10 @@ func TestHammer(t *testing.T) {
 			var at, self uint32
 			fmt.Sscan(argv[1], &at)
 			fmt.Sscan(argv[2], &self)
-			g.must(kernel.SYS_shmat, g.must(kernel.SYS_shmget, key, 0, 0), at, 0)
+			g.must(abi.SYS_shmat, g.must(abi.SYS_shmget, key, 0, 0), at, 0)
 			rng := rand.New(rand.NewPCG(1, uint64(self)))
 			fds, buf, ts := g.alloc(8), g.alloc(4096), g.alloc(16)
-			g.must(kernel.SYS_pipe2, fds, 0)
+			g.must(abi.SYS_pipe2, fds, 0)
 			poll := g.alloc(8)
 			for round := range uint32(rounds) {
 				for g.semWait(at) != 0 {
@@ -61,11 +62,11 @@ func TestHammer(t *testing.T) {
 				switch rng.IntN(4) {
 				case 0: // a signal to a sibling, which may not exist yet or any more
 					if pid := g.u32(at + 128 + 4*uint32(rng.IntN(workers))); pid != 0 {
-						g.sys(kernel.SYS_kill, pid, kernel.SIGUSR1)
+						g.sys(abi.SYS_kill, pid, abi.SIGUSR1)
 					}
 				case 1: // a child that answers through the pipe
 					pid := g.spawn("/bin/echo", fmt.Sprint(g.u32(fds+4)), fmt.Sprint(round))
-					for g.sys(kernel.SYS_read, g.u32(fds), buf, 4) != 4 {
+					for g.sys(abi.SYS_read, g.u32(fds), buf, 4) != 4 {
 						g.clearPending(^uint32(0))
 					}
 					if g.u32(buf) != round {
@@ -79,24 +80,24 @@ func TestHammer(t *testing.T) {
 					g.put32(poll+4, 1) // POLLIN
 					g.put32(ts, 0)
 					g.put32(ts+8, 1e6)
-					if ret := g.sys(kernel.SYS_ppoll_time64, poll, 1, ts, 0); ret > 0 {
+					if ret := g.sys(abi.SYS_ppoll_time64, poll, 1, ts, 0); ret > 0 {
 						t.Error("an empty pipe can be read")
 					}
 					g.clearPending(^uint32(0))
-					g.must(kernel.SYS_write, g.u32(fds+4), buf, 8)
-					for g.sys(kernel.SYS_ppoll_time64, poll, 1, 0, 0) != 1 {
+					g.must(abi.SYS_write, g.u32(fds+4), buf, 8)
+					for g.sys(abi.SYS_ppoll_time64, poll, 1, 0, 0) != 1 {
 						g.clearPending(^uint32(0))
 					}
-					if ret := g.sys(kernel.SYS_read, g.u32(fds), buf, 8); ret != 8 {
+					if ret := g.sys(abi.SYS_read, g.u32(fds), buf, 8); ret != 8 {
 						t.Errorf("read = %d", ret)
 					}
 				case 3: // a child that is killed, blocked or not
 					pid := g.spawn("/bin/block")
 					if rng.IntN(2) == 0 {
-						g.sys(kernel.SYS_sched_yield)
+						g.sys(abi.SYS_sched_yield)
 					}
-					g.must(kernel.SYS_kill, pid, kernel.SIGKILL)
-					if st := g.wait(pid); st&0x7f != kernel.SIGKILL {
+					g.must(abi.SYS_kill, pid, abi.SIGKILL)
+					if st := g.wait(pid); st&0x7f != abi.SIGKILL {
 						t.Errorf("a killed child ended with %#x", st)
 					}
 				}
@@ -109,14 +110,14 @@ func TestHammer(t *testing.T) {
 			fmt.Sscan(argv[2], &word)
 			p := g.alloc(4)
 			g.put32(p, word)
-			for g.sys(kernel.SYS_write, fd, p, 4) != 4 {
+			for g.sys(abi.SYS_write, fd, p, 4) != 4 {
 				g.clearPending(^uint32(0))
 			}
 			return 0
 		},
 		"/bin/block": func(g *guest, _ []string) int {
 			for {
-				g.sys(kernel.SYS_futex_time64, g.alloc(4), 0, 0, 0)
+				g.sys(abi.SYS_futex_time64, g.alloc(4), 0, 0, 0)
 				g.clearPending(^uint32(0))
 			}
 		},

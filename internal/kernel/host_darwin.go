@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"nself.org/embeddedpg/internal/abi"
 )
 
 // event wakes a thread out of a poll. Without eventfd it is a pipe.
@@ -108,7 +110,7 @@ var futexes = struct {
 	changed chan struct{} // closed and replaced by every wake-up
 }{changed: make(chan struct{})}
 
-func hostFutexWait(word *uint32, val uint32, pending *uint32, old uint32, deadline time.Time) (again bool, e int32) {
+func hostFutexWait(word *uint32, val uint32, pending *uint32, old uint32, deadline time.Time) (again bool, e abi.Errno) {
 	futexes.Lock()
 	changed := futexes.changed
 	same := atomic.LoadUint32(word) == val && atomic.LoadUint32(pending) == old
@@ -126,16 +128,16 @@ func hostFutexWait(word *uint32, val uint32, pending *uint32, old uint32, deadli
 	case <-changed:
 		return atomic.LoadUint32(word) == val, 0
 	case <-timeout:
-		return false, ETIMEDOUT
+		return false, abi.ETIMEDOUT
 	}
 }
 
-func hostFutexWake(_ *uint32, n int32) int32 {
+func hostFutexWake(_ *uint32, n int32) (int32, abi.Errno) {
 	futexes.Lock()
 	defer futexes.Unlock()
 	close(futexes.changed)
 	futexes.changed = make(chan struct{})
-	return n
+	return n, 0
 }
 
 func wakeWord(word *uint32) { hostFutexWake(word, 1) }
@@ -160,8 +162,8 @@ func totalMemory() (total, free uint64) {
 const hostNosignal = 0 // SO_NOSIGPIPE is set on the socket
 
 var tcpOptions = map[int32]int{
-	tcpNodelay: unix.TCP_NODELAY, tcpKeepidle: unix.TCP_KEEPALIVE, tcpKeepintvl: unix.TCP_KEEPINTVL,
-	tcpKeepcnt: unix.TCP_KEEPCNT,
+	abi.TCP_NODELAY: unix.TCP_NODELAY, abi.TCP_KEEPIDLE: unix.TCP_KEEPALIVE, abi.TCP_KEEPINTVL: unix.TCP_KEEPINTVL,
+	abi.TCP_KEEPCNT: unix.TCP_KEEPCNT,
 }
 
 func hostSyncRange(int, int64, int64, int) error { return nil }
@@ -179,4 +181,4 @@ func dupOver(from, to int) error {
 }
 
 // hostTTY translates nothing yet: macOS has other terminal structures, so a guest sees no terminal there.
-func hostTTY(int, int32, []byte) int32 { return ENOTTY }
+func hostTTY(int, int32, []byte) abi.Errno { return abi.ENOTTY }

@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"nself.org/embeddedpg/internal/abi"
 )
 
 // event wakes a thread out of a poll. On Linux it is one eventfd.
@@ -74,15 +76,15 @@ type futexWaitv struct {
 }
 
 const (
-	futex32           = 2                // FUTEX2_SIZE_U32
-	waitvPrivate      = futexPrivateFlag // FUTEX2_PRIVATE
+	futex32           = 2                 // FUTEX2_SIZE_U32
+	waitvPrivate      = abi.FUTEX_PRIVATE // FUTEX2_PRIVATE
 	sliceWithoutWaitv = 10 * time.Millisecond
 )
 
 // hostFutexWait blocks until word is woken, the pending word, expected to hold old, is woken, or the deadline
 // has passed. The object word may be in shared memory, so its futex is a shared one. again tells that the
 // caller must look at everything anew; without it, the wait ended with e (0: woken).
-func hostFutexWait(word *uint32, val uint32, pending *uint32, old uint32, deadline time.Time) (again bool, e int32) {
+func hostFutexWait(word *uint32, val uint32, pending *uint32, old uint32, deadline time.Time) (again bool, e abi.Errno) {
 	// Linux returns the highest index that was woken, so the object comes last: its wake-up must not be lost to a
 	// signal that comes at the same time.
 	waiters := [2]futexWaitv{
@@ -107,7 +109,7 @@ func hostFutexWait(word *uint32, val uint32, pending *uint32, old uint32, deadli
 	case unix.EAGAIN, unix.EINTR:
 		return true, 0
 	case unix.ETIMEDOUT:
-		return false, ETIMEDOUT
+		return false, abi.ETIMEDOUT
 	case unix.ENOSYS: // Linux before 5.16
 		return futexWaitSliced(word, val, deadline)
 	}
@@ -115,7 +117,7 @@ func hostFutexWait(word *uint32, val uint32, pending *uint32, old uint32, deadli
 }
 
 // futexWaitSliced waits on one word in short slices, between which the caller looks at the signals.
-func futexWaitSliced(word *uint32, val uint32, deadline time.Time) (bool, int32) {
+func futexWaitSliced(word *uint32, val uint32, deadline time.Time) (bool, abi.Errno) {
 	slice := sliceWithoutWaitv
 	last := false
 	if !deadline.IsZero() {
@@ -124,28 +126,28 @@ func futexWaitSliced(word *uint32, val uint32, deadline time.Time) (bool, int32)
 		}
 	}
 	ts := unix.NsecToTimespec(int64(slice))
-	_, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWait, uintptr(val),
+	_, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), abi.FUTEX_WAIT, uintptr(val),
 		uintptr(unsafe.Pointer(&ts)), 0, 0)
 	switch {
 	case errno == 0:
 		return false, 0
 	case errno == unix.ETIMEDOUT && last:
-		return false, ETIMEDOUT
+		return false, abi.ETIMEDOUT
 	}
 	return true, 0
 }
 
-func hostFutexWake(word *uint32, n int32) int32 {
-	woken, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWake, uintptr(n), 0, 0, 0)
+func hostFutexWake(word *uint32, n int32) (int32, abi.Errno) {
+	woken, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), abi.FUTEX_WAKE, uintptr(n), 0, 0, 0)
 	if errno != 0 {
-		return -errnoOf(errno)
+		return 0, errnoOf(errno)
 	}
-	return int32(woken)
+	return int32(woken), 0
 }
 
 // wakeWord wakes whoever waits on a signal word.
 func wakeWord(word *uint32) {
-	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWake|futexPrivateFlag, 1<<30, 0, 0, 0)
+	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), abi.FUTEX_WAKE|abi.FUTEX_PRIVATE, 1<<30, 0, 0, 0)
 }
 
 // threadTimes returns the processor time the calling thread has used.
@@ -171,8 +173,8 @@ func totalMemory() (total, free uint64) {
 const hostNosignal = unix.MSG_NOSIGNAL
 
 var tcpOptions = map[int32]int{
-	tcpNodelay: unix.TCP_NODELAY, tcpKeepidle: unix.TCP_KEEPIDLE, tcpKeepintvl: unix.TCP_KEEPINTVL,
-	tcpKeepcnt: unix.TCP_KEEPCNT, tcpUserTimeout: unix.TCP_USER_TIMEOUT,
+	abi.TCP_NODELAY: unix.TCP_NODELAY, abi.TCP_KEEPIDLE: unix.TCP_KEEPIDLE, abi.TCP_KEEPINTVL: unix.TCP_KEEPINTVL,
+	abi.TCP_KEEPCNT: unix.TCP_KEEPCNT, abi.TCP_USER_TIMEOUT: unix.TCP_USER_TIMEOUT,
 }
 
 func hostSyncRange(fd int, off, n int64, flags int) error {
@@ -200,7 +202,7 @@ func hostAdvise(fd int, off, n int64, advice int) error {
 func dupOver(from, to int) error { return unix.Dup3(from, to, unix.O_CLOEXEC) }
 
 // hostTTY passes a terminal request on: the structures are the same on every Linux.
-func hostTTY(fd int, request int32, b []byte) int32 {
+func hostTTY(fd int, request int32, b []byte) abi.Errno {
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), uintptr(request), uintptr(unsafe.Pointer(&b[0])))
 	if errno != 0 {
 		return errnoOf(errno)

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
@@ -45,12 +46,20 @@ func hostMapZero(addr unsafe.Pointer, size uintptr) error {
 }
 
 // errnoOf returns the Linux number of a host error, never 0 for an error.
-func errnoOf(err error) int32 { return vfs.Errno(err) }
+func errnoOf(err error) abi.Errno { return vfs.Errno(err) }
 
 // hostError is the Go error of a Linux error number, for messages: the numbers below 35 are the same everywhere.
-func hostError(e int32) error { return syscall.Errno(e) }
+func hostError(e abi.Errno) error { return syscall.Errno(e) }
 
-const pollIn = unix.POLLIN
+// The guest's bits of poll are the host's; these compile only if the differences are 0.
+var (
+	_ = [1]struct{}{}[unix.POLLIN-abi.POLLIN]
+	_ = [1]struct{}{}[unix.POLLPRI-abi.POLLPRI]
+	_ = [1]struct{}{}[unix.POLLOUT-abi.POLLOUT]
+	_ = [1]struct{}{}[unix.POLLERR-abi.POLLERR]
+	_ = [1]struct{}{}[unix.POLLHUP-abi.POLLHUP]
+	_ = [1]struct{}{}[unix.POLLNVAL-abi.POLLNVAL]
+)
 
 // zoneName and zoneID translate between the number of a network interface and its name in an IPv6 address.
 func zoneName(id uint32) string { return strconv.FormatUint(uint64(id), 10) }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
@@ -146,7 +147,7 @@ func (k *Kernel) Close() error {
 	k.mu.Lock()
 	k.mu.closed = true
 	for _, p := range k.mu.procs {
-		p.postLocked(SIGKILL)
+		p.postLocked(abi.SIGKILL)
 	}
 	k.mu.Unlock()
 	k.wg.Wait()

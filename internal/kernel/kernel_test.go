@@ -12,13 +12,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
 const (
-	sigUSR1 = 1 << (kernel.SIGUSR1 - 1)
-	sigCHLD = 1 << (kernel.SIGCHLD - 1)
+	sigUSR1 = 1 << (abi.SIGUSR1 - 1)
+	sigCHLD = 1 << (abi.SIGCHLD - 1)
 	openRW  = 0o102 // O_CREAT | O_RDWR
 	atCWD   = ^uint32(99)
 )
@@ -40,9 +41,9 @@ func TestAuxiliaryVector(t *testing.T) {
 	}
 	got := map[uint32]uint32{}
 	run(t, map[string]program{"/bin/x": func(g *guest, _ []string) int {
-		need := g.must(kernel.SYS_args, 0, 0)
+		need := g.must(abi.SYS_args, 0, 0)
 		p := g.alloc(need)
-		g.must(kernel.SYS_args, p, need)
+		g.must(abi.SYS_args, p, need)
 		p += 4 + (g.u32(p)+1)*4
 		for ; g.u32(p) != 0; p += 4 { // the environment
 		}
@@ -65,7 +66,7 @@ func TestRunUnknownProgram(t *testing.T) {
 
 func TestFirstPidIsTheHosts(t *testing.T) {
 	k := newKernel(t, map[string]program{"/bin/x": func(g *guest, _ []string) int {
-		if pid := g.must(kernel.SYS_getpid); int(pid) != os.Getpid() {
+		if pid := g.must(abi.SYS_getpid); int(pid) != os.Getpid() {
 			t.Errorf("pid %d, host's is %d", pid, os.Getpid())
 		}
 		return 0
@@ -84,7 +85,7 @@ func TestSpawnAndWait(t *testing.T) {
 			if st := g.wait(pid); st != 7<<8 {
 				t.Errorf("child's wait status %#x", st)
 			}
-			if ret := g.sys(kernel.SYS_wait4, ^uint32(0), 0, 0, 0); ret != -kernel.ECHILD {
+			if ret := g.sys(abi.SYS_wait4, ^uint32(0), 0, 0, 0); ret != -int32(abi.ECHILD) {
 				t.Errorf("second wait4 = %d", ret)
 			}
 			return 0
@@ -112,22 +113,22 @@ func TestWaitWithSigchldBlocked(t *testing.T) {
 
 func TestSignalInterruptsEveryWait(t *testing.T) {
 	waits := map[string]func(g *guest) int32{
-		"sigwait": func(g *guest) int32 { return g.sys(kernel.SYS_sigwait) },
-		"ppoll":   func(g *guest) int32 { return g.sys(kernel.SYS_ppoll_time64, 0, 0, 0, 0) },
+		"sigwait": func(g *guest) int32 { return g.sys(abi.SYS_sigwait) },
+		"ppoll":   func(g *guest) int32 { return g.sys(abi.SYS_ppoll_time64, 0, 0, 0, 0) },
 		"sleep": func(g *guest) int32 {
 			ts := g.alloc(16)
 			g.put32(ts, 3600)
-			return g.sys(kernel.SYS_clock_nanosleep_time64, 1, 0, ts, 0)
+			return g.sys(abi.SYS_clock_nanosleep_time64, 1, 0, ts, 0)
 		},
-		"futex": func(g *guest) int32 { return g.sys(kernel.SYS_futex_time64, g.alloc(4), 0, 0, 0) },
+		"futex": func(g *guest) int32 { return g.sys(abi.SYS_futex_time64, g.alloc(4), 0, 0, 0) },
 		"read": func(g *guest) int32 {
 			p := g.alloc(8)
-			g.must(kernel.SYS_pipe2, p, 0)
-			return g.sys(kernel.SYS_read, g.u32(p), g.alloc(8), 8)
+			g.must(abi.SYS_pipe2, p, 0)
+			return g.sys(abi.SYS_read, g.u32(p), g.alloc(8), 8)
 		},
 		"wait4": func(g *guest) int32 {
 			g.spawn("/bin/sleep")
-			return g.sys(kernel.SYS_wait4, ^uint32(0), 0, 0, 0)
+			return g.sys(abi.SYS_wait4, ^uint32(0), 0, 0, 0)
 		},
 	}
 	for name, wait := range waits {
@@ -136,13 +137,13 @@ func TestSignalInterruptsEveryWait(t *testing.T) {
 				k := newKernel(t, map[string]program{
 					"/bin/x": func(g *guest, _ []string) int {
 						g.setBlocked(sigCHLD)
-						pid := g.must(kernel.SYS_getpid)
+						pid := g.must(abi.SYS_getpid)
 						if when == "before" {
-							g.must(kernel.SYS_kill, pid, kernel.SIGUSR1)
+							g.must(abi.SYS_kill, pid, abi.SIGUSR1)
 						} else {
 							g.spawn("/bin/killer", fmt.Sprint(pid))
 						}
-						if ret := wait(g); ret != -kernel.EINTR {
+						if ret := wait(g); ret != -int32(abi.EINTR) {
 							t.Errorf("%s = %d, want -EINTR", name, ret)
 						}
 						if g.pending()&sigUSR1 == 0 {
@@ -150,12 +151,12 @@ func TestSignalInterruptsEveryWait(t *testing.T) {
 						}
 						return 0
 					},
-					"/bin/sleep": func(g *guest, _ []string) int { g.sys(kernel.SYS_sigwait); return 0 },
+					"/bin/sleep": func(g *guest, _ []string) int { g.sys(abi.SYS_sigwait); return 0 },
 					"/bin/killer": func(g *guest, argv []string) int {
 						time.Sleep(20 * time.Millisecond)
 						var pid uint32
 						fmt.Sscan(argv[1], &pid)
-						g.must(kernel.SYS_kill, pid, kernel.SIGUSR1)
+						g.must(abi.SYS_kill, pid, abi.SIGUSR1)
 						return 0
 					},
 				})
@@ -176,10 +177,10 @@ func TestSignalInterruptsEveryWait(t *testing.T) {
 func TestBlockedSignalDoesNotInterrupt(t *testing.T) {
 	run(t, map[string]program{"/bin/x": func(g *guest, _ []string) int {
 		g.setBlocked(sigUSR1)
-		g.must(kernel.SYS_kill, g.must(kernel.SYS_getpid), kernel.SIGUSR1)
+		g.must(abi.SYS_kill, g.must(abi.SYS_getpid), abi.SIGUSR1)
 		ts := g.alloc(16)
 		g.put32(ts+8, 20e6)
-		if ret := g.sys(kernel.SYS_ppoll_time64, 0, 0, ts, 0); ret != 0 {
+		if ret := g.sys(abi.SYS_ppoll_time64, 0, 0, ts, 0); ret != 0 {
 			t.Errorf("ppoll = %d, want a timeout", ret)
 		}
 		return 0
@@ -191,8 +192,8 @@ func TestItimer(t *testing.T) {
 		it := g.alloc(16)
 		g.put32(it+12, 10_000) // 10 ms
 		start := time.Now()
-		g.must(kernel.SYS_setitimer, 0, it, 0)
-		if ret := g.sys(kernel.SYS_sigwait); ret != -kernel.EINTR {
+		g.must(abi.SYS_setitimer, 0, it, 0)
+		if ret := g.sys(abi.SYS_sigwait); ret != -int32(abi.EINTR) {
 			t.Errorf("sigwait = %d", ret)
 		}
 		if d := time.Since(start); d < 9*time.Millisecond || d > 20*time.Second {
@@ -200,9 +201,9 @@ func TestItimer(t *testing.T) {
 		}
 		g.clearPending(^uint32(0))
 		g.put32(it+12, 5_000)
-		g.must(kernel.SYS_setitimer, 0, it, 0)
+		g.must(abi.SYS_setitimer, 0, it, 0)
 		g.put32(it+12, 0)
-		g.must(kernel.SYS_setitimer, 0, it, 0)
+		g.must(abi.SYS_setitimer, 0, it, 0)
 		time.Sleep(20 * time.Millisecond)
 		if g.pending() != 0 {
 			t.Error("a cancelled timer fired")
@@ -215,7 +216,7 @@ func TestKillEndsABlockedProcess(t *testing.T) {
 	k := newKernel(t, map[string]program{"/bin/x": func(g *guest, _ []string) int {
 		g.setBlocked(^uint32(0))
 		for {
-			g.sys(kernel.SYS_ppoll_time64, 0, 0, 0, 0)
+			g.sys(abi.SYS_ppoll_time64, 0, 0, 0, 0)
 		}
 	}})
 	p, err := k.Run(kernel.Command{Argv: []string{"/bin/x"}})
@@ -223,8 +224,8 @@ func TestKillEndsABlockedProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(5 * time.Millisecond)
-	p.Signal(kernel.SIGKILL)
-	if st := p.Wait(); st.Signal != kernel.SIGKILL {
+	p.Signal(abi.SIGKILL)
+	if st := p.Wait(); st.Signal != abi.SIGKILL {
 		t.Errorf("status %+v", st)
 	}
 }
@@ -238,9 +239,9 @@ func TestParentDeathSignal(t *testing.T) {
 			return 0
 		},
 		"/bin/child": func(g *guest, _ []string) int {
-			g.must(kernel.SYS_prctl, 1, kernel.SIGUSR1)
-			g.sys(kernel.SYS_sigwait)
-			told <- g.pending()&sigUSR1 != 0 && g.sys(kernel.SYS_getppid) == 1
+			g.must(abi.SYS_prctl, 1, abi.SIGUSR1)
+			g.sys(abi.SYS_sigwait)
+			told <- g.pending()&sigUSR1 != 0 && g.sys(abi.SYS_getppid) == 1
 			return 0
 		},
 	})
@@ -260,7 +261,7 @@ func TestParentDeathSignal(t *testing.T) {
 // Guest pointers outside the memory are EFAULT, wherever they stand, and never touch the host.
 func TestBadPointers(t *testing.T) {
 	run(t, map[string]program{"/bin/x": func(g *guest, _ []string) int {
-		fd := g.must(kernel.SYS_openat, atCWD, g.str("/f"), openRW, 0o600)
+		fd := g.must(abi.SYS_openat, atCWD, g.str("/f"), openRW, 0o600)
 		const bad, huge = memSize - 4, 0xffff_fff0
 		p := g.alloc(64)
 		for _, c := range []struct {
@@ -268,22 +269,22 @@ func TestBadPointers(t *testing.T) {
 			nr   int32
 			args []uint32
 		}{
-			{"read", kernel.SYS_read, []uint32{fd, bad, 8}},
-			{"read huge", kernel.SYS_read, []uint32{fd, huge, 0xffff_ffff}},
-			{"write", kernel.SYS_write, []uint32{fd, bad, 8}},
-			{"pread", kernel.SYS_pread64, []uint32{fd, p, memSize, 0, 0}},
-			{"readv", kernel.SYS_readv, []uint32{fd, bad, 2}},
-			{"openat", kernel.SYS_openat, []uint32{atCWD, huge, 0, 0}},
-			{"statx", kernel.SYS_statx, []uint32{atCWD, g.str("/"), 0, 0, bad}},
-			{"pipe2", kernel.SYS_pipe2, []uint32{bad, 0}},
-			{"ppoll", kernel.SYS_ppoll_time64, []uint32{bad, 1, 0, 0}},
-			{"futex", kernel.SYS_futex_time64, []uint32{huge, 0, 0, 0}},
-			{"clock", kernel.SYS_clock_gettime64, []uint32{0, bad}},
-			{"spawn", kernel.SYS_spawn, []uint32{huge, 0, 0}},
-			{"getrandom", kernel.SYS_getrandom, []uint32{huge, 64}},
-			{"uname", kernel.SYS_uname, []uint32{bad}},
+			{"read", abi.SYS_read, []uint32{fd, bad, 8}},
+			{"read huge", abi.SYS_read, []uint32{fd, huge, 0xffff_ffff}},
+			{"write", abi.SYS_write, []uint32{fd, bad, 8}},
+			{"pread", abi.SYS_pread64, []uint32{fd, p, memSize, 0, 0}},
+			{"readv", abi.SYS_readv, []uint32{fd, bad, 2}},
+			{"openat", abi.SYS_openat, []uint32{atCWD, huge, 0, 0}},
+			{"statx", abi.SYS_statx, []uint32{atCWD, g.str("/"), 0, 0, bad}},
+			{"pipe2", abi.SYS_pipe2, []uint32{bad, 0}},
+			{"ppoll", abi.SYS_ppoll_time64, []uint32{bad, 1, 0, 0}},
+			{"futex", abi.SYS_futex_time64, []uint32{huge, 0, 0, 0}},
+			{"clock", abi.SYS_clock_gettime64, []uint32{0, bad}},
+			{"spawn", abi.SYS_spawn, []uint32{huge, 0, 0}},
+			{"getrandom", abi.SYS_getrandom, []uint32{huge, 64}},
+			{"uname", abi.SYS_uname, []uint32{bad}},
 		} {
-			if ret := g.sys(c.nr, c.args...); ret != -kernel.EFAULT {
+			if ret := g.sys(c.nr, c.args...); ret != -int32(abi.EFAULT) {
 				t.Errorf("%s = %d, want -EFAULT", c.name, ret)
 			}
 		}
@@ -293,28 +294,28 @@ func TestBadPointers(t *testing.T) {
 
 func TestFilesAndDescriptors(t *testing.T) {
 	run(t, map[string]program{"/bin/x": func(g *guest, _ []string) int {
-		fd := g.must(kernel.SYS_openat, atCWD, g.str("/f"), openRW, 0o600)
+		fd := g.must(abi.SYS_openat, atCWD, g.str("/f"), openRW, 0o600)
 		data := g.str("hello")
-		g.must(kernel.SYS_write, fd, data, 5)
-		dup := g.must(kernel.SYS_dup, fd)
+		g.must(abi.SYS_write, fd, data, 5)
+		dup := g.must(abi.SYS_dup, fd)
 		out := g.alloc(16)
-		g.must(kernel.SYS__llseek, dup, 0, 1, out, 0)
+		g.must(abi.SYS__llseek, dup, 0, 1, out, 0)
 		buf := g.alloc(16)
-		if n := g.must(kernel.SYS_read, fd, buf, 16); n != 4 || string(g.mem[buf:buf+4]) != "ello" {
+		if n := g.must(abi.SYS_read, fd, buf, 16); n != 4 || string(g.mem[buf:buf+4]) != "ello" {
 			t.Errorf("read after a dup'ed seek: %d %q", n, g.mem[buf:buf+4])
 		}
-		g.must(kernel.SYS_close, fd)
-		if ret := g.sys(kernel.SYS_read, fd, buf, 1); ret != -kernel.EBADF {
+		g.must(abi.SYS_close, fd)
+		if ret := g.sys(abi.SYS_read, fd, buf, 1); ret != -int32(abi.EBADF) {
 			t.Errorf("read of a closed descriptor = %d", ret)
 		}
-		if n := g.must(kernel.SYS_pread64, dup, buf, 16, 0, 0); n != 5 {
+		if n := g.must(abi.SYS_pread64, dup, buf, 16, 0, 0); n != 5 {
 			t.Errorf("pread = %d", n)
 		}
 		var fds []uint32
 		for {
-			ret := g.sys(kernel.SYS_dup, dup)
+			ret := g.sys(abi.SYS_dup, dup)
 			if ret < 0 {
-				if ret != -kernel.EMFILE {
+				if ret != -int32(abi.EMFILE) {
 					t.Errorf("dup = %d", ret)
 				}
 				break
@@ -332,8 +333,8 @@ func TestSharedMemoryBetweenProcesses(t *testing.T) {
 	const key = 4711
 	run(t, map[string]program{
 		"/bin/parent": func(g *guest, _ []string) int {
-			id := g.must(kernel.SYS_shmget, key, 1<<20, 0o1600)
-			at := g.must(kernel.SYS_shmat, id, 0, 0)
+			id := g.must(abi.SYS_shmget, key, 1<<20, 0o1600)
+			at := g.must(abi.SYS_shmat, id, 0, 0)
 			pid := g.spawn("/bin/child", fmt.Sprint(at))
 			for g.semWait(at) != 0 { // SIGCHLD may come first
 				g.clearPending(^uint32(0))
@@ -342,12 +343,12 @@ func TestSharedMemoryBetweenProcesses(t *testing.T) {
 				t.Errorf("parent sees %d", got)
 			}
 			g.wait(pid)
-			g.must(kernel.SYS_shmctl, id, 0, 0)
-			g.must(kernel.SYS_shmdt, at)
+			g.must(abi.SYS_shmctl, id, 0, 0)
+			g.must(abi.SYS_shmdt, at)
 			if got := g.u32(at + 4); got != 0 {
 				t.Errorf("after shmdt the memory still holds %d", got)
 			}
-			if ret := g.sys(kernel.SYS_shmget, key, 1<<20, 0); ret != -kernel.ENOENT {
+			if ret := g.sys(abi.SYS_shmget, key, 1<<20, 0); ret != -int32(abi.ENOENT) {
 				t.Errorf("shmget after IPC_RMID = %d", ret)
 			}
 			return 0
@@ -355,8 +356,8 @@ func TestSharedMemoryBetweenProcesses(t *testing.T) {
 		"/bin/child": func(g *guest, argv []string) int {
 			var at uint32
 			fmt.Sscan(argv[1], &at)
-			id := g.must(kernel.SYS_shmget, key, 0, 0)
-			if got := g.must(kernel.SYS_shmat, id, at, 0); got != at {
+			id := g.must(abi.SYS_shmget, key, 0, 0)
+			if got := g.must(abi.SYS_shmat, id, at, 0); got != at {
 				t.Errorf("attached at %#x, want %#x", got, at)
 			}
 			g.put32(at+4, 42)
@@ -370,20 +371,20 @@ func TestSharedMemoryBetweenProcesses(t *testing.T) {
 func TestPushAndAccept(t *testing.T) {
 	listening := make(chan struct{})
 	k := newKernel(t, map[string]program{"/bin/x": func(g *guest, _ []string) int {
-		fd := g.must(kernel.SYS_socket, 1, 1, 0)
+		fd := g.must(abi.SYS_socket, 1, 1, 0)
 		sa := g.bytes(append([]byte{1, 0}, "/s\x00"...))
-		g.must(kernel.SYS_bind, fd, sa, 5)
-		g.must(kernel.SYS_listen, fd, 10)
+		g.must(abi.SYS_bind, fd, sa, 5)
+		g.must(abi.SYS_listen, fd, 10)
 		close(listening)
 		peer, size := g.alloc(128), g.alloc(4)
 		g.put32(size, 128)
-		conn := g.must(kernel.SYS_accept4, fd, peer, size, 0)
+		conn := g.must(abi.SYS_accept4, fd, peer, size, 0)
 		if fam := g.mem[peer]; fam != 2 {
 			t.Errorf("peer's family %d", fam)
 		}
 		buf := g.alloc(16)
-		n := g.must(kernel.SYS_recvfrom, conn, buf, 16, 0, 0, 0)
-		g.must(kernel.SYS_sendto, conn, buf, n, 0, 0, 0)
+		n := g.must(abi.SYS_recvfrom, conn, buf, 16, 0, 0, 0)
+		g.must(abi.SYS_sendto, conn, buf, n, 0, 0, 0)
 		return 0
 	}})
 	p, err := k.Run(kernel.Command{Argv: []string{"/bin/x"}})
@@ -420,16 +421,16 @@ func TestCloseLeavesNothing(t *testing.T) {
 			for range 5 {
 				g.spawn("/bin/y")
 			}
-			g.must(kernel.SYS_shmget, 1, 4096, 0o1600)
-			g.must(kernel.SYS_pipe2, g.alloc(8), 0)
+			g.must(abi.SYS_shmget, 1, 4096, 0o1600)
+			g.must(abi.SYS_pipe2, g.alloc(8), 0)
 			for {
-				g.sys(kernel.SYS_sigwait)
+				g.sys(abi.SYS_sigwait)
 				g.clearPending(^uint32(0))
 			}
 		},
 		"/bin/y": func(g *guest, _ []string) int {
 			for {
-				g.sys(kernel.SYS_sigwait)
+				g.sys(abi.SYS_sigwait)
 			}
 		},
 	})
@@ -493,7 +494,7 @@ func TestKillEndsASpinningProcess(t *testing.T) {
 	if err := k.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if st := p.Wait(); st.Signal != kernel.SIGKILL {
+	if st := p.Wait(); st.Signal != abi.SIGKILL {
 		t.Errorf("status %+v", st)
 	}
 }

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net/netip"
 
+	"golang.org/x/sys/unix"
+
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/ring"
 	"nself.org/embeddedpg/internal/vfs"
 )
@@ -46,7 +49,7 @@ type listener struct {
 func (l *listener) fastPath() (uint64, uint32) { return uint64(l.ready.r), FastPathPoll }
 func (l *listener) readiness() int             { return l.ready.r }
 
-func (l *listener) stat() (vfs.Stat, int32) {
+func (l *listener) stat() (vfs.Stat, abi.Errno) {
 	return vfs.Stat{Mode: vfs.S_IFSOCK | 0o777, Nlink: 1, Blksize: 4096}, 0
 }
 
@@ -90,47 +93,47 @@ func (k *Kernel) Push(path string, c Conn) error {
 }
 
 // listen turns a bound Unix socket into a listener.
-func (p *Process) listen(a *[6]int32) int32 {
+func (p *Process) listen(a *[6]int32) (int32, abi.Errno) {
 	f, s, e := p.sock(a[0])
 	if e != 0 {
 		if f := p.file(a[0]); f != nil {
 			if _, ok := f.object.(*listener); ok {
-				return 0
+				return 0, 0
 			}
 		}
-		return -e
+		return 0, e
 	}
 	if s.path == "" {
-		return -EINVAL
+		return 0, abi.EINVAL
 	}
 	ready, err := newEvent()
 	if err != nil {
-		return -errnoOf(err)
+		return 0, errnoOf(err)
 	}
 	l := &listener{k: p.k, path: s.path, ready: ready}
 	p.k.mu.Lock()
 	if p.k.mu.listeners[s.path] != nil {
 		p.k.mu.Unlock()
 		ready.close()
-		return -EADDRINUSE
+		return 0, abi.EADDRINUSE
 	}
 	p.k.mu.listeners[s.path] = l
 	p.k.mu.Unlock()
 	s.close()
 	f.object = l
 	p.showFastPath(int(a[0]))
-	return 0
+	return 0, 0
 }
 
 // accept4(fd, addr, *addrlen, flags)
-func (p *Process) accept4(a *[6]int32) int32 {
+func (p *Process) accept4(a *[6]int32) (int32, abi.Errno) {
 	f := p.file(a[0])
 	if f == nil {
-		return -EBADF
+		return 0, abi.EBADF
 	}
 	l, ok := f.object.(*listener)
 	if !ok {
-		return -EINVAL
+		return 0, abi.EINVAL
 	}
 	for {
 		c, ok := l.pop()
@@ -138,10 +141,10 @@ func (p *Process) accept4(a *[6]int32) int32 {
 			return p.acceptConn(a, c)
 		}
 		if f.nonblock() {
-			return -EAGAIN
+			return 0, abi.EAGAIN
 		}
-		if _, e := p.waitReady(l.ready.r, pollIn); e != 0 {
-			return -e
+		if _, e := p.waitReady(l.ready.r, unix.POLLIN); e != 0 {
+			return 0, e
 		}
 	}
 }
@@ -160,15 +163,17 @@ func (l *listener) pop() (Conn, bool) {
 	return c, true
 }
 
-func (p *Process) acceptConn(a *[6]int32, c Conn) int32 {
+func (p *Process) acceptConn(a *[6]int32, c Conn) (int32, abi.Errno) {
 	peer := ipAddress(c.Peer)
-	s := &stream{fd: c.FD, ring: c.Ring, domain: peer.family, typ: sockStream, peer: c.Peer, pushed: true}
+	s := &stream{fd: c.FD, ring: c.Ring, domain: peer.family, typ: abi.SOCK_STREAM, peer: c.Peer, pushed: true}
 	if e := p.putAddress(a[1], a[2], peer); e != 0 {
 		s.close()
-		return -e
+		return 0, e
 	}
-	flags := uint32(vfs.O_RDWR) | uint32(a[3])&vfs.O_NONBLOCK
-	return p.install(newOpenFile(s, flags), uint32(a[3])&vfs.O_CLOEXEC != 0, 0)
+	flags := uint32(vfs.O_RDWR) | uint32(a[3])&abi.SOCK_NONBLOCK
+	return p.install(newOpenFile(s, flags), uint32(a[3])&abi.SOCK_CLOEXEC != 0, 0)
 }
 
-func (p *Process) accept(a *[6]int32) int32 { return p.accept4(&[6]int32{a[0], a[1], a[2]}) }
+func (p *Process) accept(a *[6]int32) (int32, abi.Errno) {
+	return p.accept4(&[6]int32{a[0], a[1], a[2]})
+}

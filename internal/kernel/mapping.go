@@ -3,17 +3,15 @@ package kernel
 import (
 	"os"
 	"unsafe"
-)
 
-// The arena is the part of every guest memory that shared mappings go to: between the stack and the static
-// data, as wasm/ links the modules (--stack-first, --global-base). It bounds the shared memory of a server.
-const (
-	arenaLow  = 0x0080_0000
-	arenaHigh = 0x6000_0000
+	"nself.org/embeddedpg/internal/abi"
 )
 
 // arenaAlign is the alignment of an address the kernel chooses: at least the page size of every host.
 const arenaAlign = 64 << 10
+
+// The arena, abi.ArenaLow to abi.ArenaHigh, is the part of every guest memory that shared mappings go to: between the
+// stack and the static data. It bounds the shared memory of a server.
 
 // mapping is a range of a guest's arena that stands for other memory.
 type mapping struct {
@@ -29,9 +27,9 @@ func pageRound(n uint32) uint32 {
 
 // place returns the lowest free address of the arena for size bytes, or 0.
 func (p *Process) place(size uint32) uint32 {
-	addr := uint32(arenaLow)
+	addr := uint32(abi.ArenaLow)
 search:
-	for uint64(addr)+uint64(size) <= arenaHigh {
+	for uint64(addr)+uint64(size) <= abi.ArenaHigh {
 		for _, m := range p.maps {
 			if addr < m.addr+m.size && m.addr < addr+size {
 				addr = (m.addr + m.size + arenaAlign - 1) &^ (arenaAlign - 1)
@@ -44,7 +42,7 @@ search:
 }
 
 func (p *Process) free(addr, size uint32) bool {
-	if addr < arenaLow || uint64(addr)+uint64(size) > arenaHigh || addr%uint32(os.Getpagesize()) != 0 {
+	if addr < abi.ArenaLow || uint64(addr)+uint64(size) > abi.ArenaHigh || addr%uint32(os.Getpagesize()) != 0 {
 		return false
 	}
 	for _, m := range p.maps {
@@ -57,20 +55,20 @@ func (p *Process) free(addr, size uint32) bool {
 
 // mapShared maps size bytes of the host file fd, from off, at addr (0: a place is chosen) of p's memory.
 // It returns the guest address.
-func (p *Process) mapShared(addr, size uint32, fd int, off int64, seg *segment) (uint32, int32) {
+func (p *Process) mapShared(addr, size uint32, fd int, off int64, seg *segment) (uint32, abi.Errno) {
 	if size == 0 {
-		return 0, EINVAL
+		return 0, abi.EINVAL
 	}
-	if size > arenaHigh-arenaLow {
-		return 0, ENOMEM
+	if size > abi.ArenaHigh-abi.ArenaLow {
+		return 0, abi.ENOMEM
 	}
 	size = pageRound(size)
 	if addr == 0 {
 		if addr = p.place(size); addr == 0 {
-			return 0, ENOMEM
+			return 0, abi.ENOMEM
 		}
 	} else if !p.free(addr, size) {
-		return 0, EINVAL
+		return 0, abi.EINVAL
 	}
 	if err := hostMap(unsafe.Add(p.mem.base, addr), uintptr(size), fd, off); err != nil {
 		return 0, errnoOf(err)

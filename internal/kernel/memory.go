@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"unsafe"
+
+	"nself.org/embeddedpg/internal/abi"
 )
 
 // memory is a guest's linear memory as one system call sees it. Every access is checked against size;
@@ -21,36 +23,33 @@ func (m memory) bytes(addr, n uint32) ([]byte, bool) {
 	return unsafe.Slice((*byte)(unsafe.Add(m.base, addr)), n), true
 }
 
-// maxString bounds a string argument: Linux's PATH_MAX for paths, its MAX_ARG_STRLEN for arguments.
-const (
-	maxPath = 4096
-	maxArg  = 128 << 10
-)
+// maxArg bounds the strings of argv and environ: Linux's MAX_ARG_STRLEN.
+const maxArg = 128 << 10
 
 // str returns the NUL-terminated string at addr, of less than limit bytes.
-func (m memory) str(addr uint32, limit int) (string, int32) {
+func (m memory) str(addr uint32, limit int) (string, abi.Errno) {
 	if uint64(addr) >= m.size {
-		return "", EFAULT
+		return "", abi.EFAULT
 	}
 	n := min(uint64(limit), m.size-uint64(addr))
 	b := unsafe.Slice((*byte)(unsafe.Add(m.base, addr)), n)
 	i := bytes.IndexByte(b, 0)
 	if i < 0 {
 		if n == uint64(limit) {
-			return "", ENAMETOOLONG
+			return "", abi.ENAMETOOLONG
 		}
-		return "", EFAULT
+		return "", abi.EFAULT
 	}
 	return string(b[:i]), 0
 }
 
 // strs returns a NULL-terminated array of strings (argv, environ).
-func (m memory) strs(addr uint32) ([]string, int32) {
+func (m memory) strs(addr uint32) ([]string, abi.Errno) {
 	var v []string
 	for ; ; addr += 4 {
 		b, ok := m.bytes(addr, 4)
 		if !ok || len(v) > 1<<16 {
-			return nil, EFAULT
+			return nil, abi.EFAULT
 		}
 		ptr := binary.LittleEndian.Uint32(b)
 		if ptr == 0 {
@@ -64,20 +63,20 @@ func (m memory) strs(addr uint32) ([]string, int32) {
 	}
 }
 
-// iovecs returns the buffers of an array of n struct iovec {u32 base, u32 len}.
-func (m memory) iovecs(addr uint32, n int32) ([][]byte, int32) {
+// iovecs returns the buffers of an array of n struct iovec.
+func (m memory) iovecs(addr uint32, n int32) ([][]byte, abi.Errno) {
 	if n < 0 || n > 1024 {
-		return nil, EINVAL
+		return nil, abi.EINVAL
 	}
-	b, ok := m.bytes(addr, uint32(n)*8)
+	b, ok := m.bytes(addr, uint32(n)*abi.SizeofIovec)
 	if !ok {
-		return nil, EFAULT
+		return nil, abi.EFAULT
 	}
 	v := make([][]byte, 0, n)
-	for ; len(b) > 0; b = b[8:] {
-		buf, ok := m.bytes(u32(b, 0), u32(b, 4))
+	for ; len(b) > 0; b = b[abi.SizeofIovec:] {
+		buf, ok := m.bytes(u32(b, abi.OffIovecBase), u32(b, abi.OffIovecLen))
 		if !ok {
-			return nil, EFAULT
+			return nil, abi.EFAULT
 		}
 		v = append(v, buf)
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unsafe"
+
+	"nself.org/embeddedpg/internal/abi"
 )
 
 // firstChildPid is the first id given to a process that is not the kernel's first; maxPid the last before
@@ -99,24 +101,24 @@ func (p *Process) Wait() Status {
 }
 
 // start gives p an id and a thread. parent is nil for a process started from outside. On error p is released.
-func (p *Process) start(parent *Process) int32 {
+func (p *Process) start(parent *Process) abi.Errno {
 	k := p.k
 	m := k.cfg.Program(path.Clean(p.argv[0]))
 	if m == nil {
 		p.release()
-		return ENOENT
+		return abi.ENOENT
 	}
 	k.mu.Lock()
 	if !k.roomForLocked(p.event.r) {
 		k.mu.Unlock()
-		k.refused(p.argv, hostError(EMFILE))
+		k.refused(p.argv, hostError(abi.EMFILE))
 		p.release()
-		return EMFILE
+		return abi.EMFILE
 	}
 	if k.mu.closed || !k.allocatePidLocked(p, parent) {
 		k.mu.Unlock()
 		p.release()
-		return EAGAIN
+		return abi.EAGAIN
 	}
 	p.parent = parent
 	p.module = m
@@ -217,9 +219,9 @@ func (p *Process) End(fault error) {
 		p.reaper.Stop()
 	}
 	if fault != nil && !p.exited {
-		p.status = Status{Signal: SIGSEGV}
+		p.status = Status{Signal: abi.SIGSEGV}
 		if p.reaper != nil {
-			p.status = Status{Signal: SIGKILL}
+			p.status = Status{Signal: abi.SIGKILL}
 		}
 		k.cfg.Log.Error("process killed", "pid", p.pid, "argv", strings.Join(p.argv, " "), "fault", fault)
 	}
@@ -246,7 +248,7 @@ func (p *Process) End(fault error) {
 	if p.parent == nil {
 		delete(k.mu.procs, p.pid)
 	} else {
-		p.parent.postLocked(SIGCHLD)
+		p.parent.postLocked(abi.SIGCHLD)
 		if p.parent.state == running {
 			p.parent.event.signal()
 		}
@@ -260,16 +262,19 @@ func (p *Process) End(fault error) {
 // Syscall implements Host.
 func (p *Process) Syscall(size uint64, nr int32, a *[6]int32) (int32, bool) {
 	p.mem.size = size
-	ret := int32(-ENOSYS)
+	ret, e := int32(0), abi.ENOSYS
 	if nr >= 0 && int(nr) < len(calls) && calls[nr] != nil {
-		ret = calls[nr](p, a)
+		ret, e = calls[nr](p, a)
 	} else if f := privateCall(nr); f != nil {
-		ret = f(p, a)
+		ret, e = f(p, a)
 	} else {
 		p.k.cfg.Log.Debug("system call not supported", "nr", nr, "pid", p.pid)
 	}
 	if !p.exited && p.killed() {
-		p.exit(Status{Signal: SIGKILL})
+		p.exit(Status{Signal: abi.SIGKILL})
+	}
+	if e != 0 {
+		ret = -int32(e)
 	}
 	return ret, p.exited
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/ring"
 )
@@ -16,15 +17,15 @@ import (
 // accepting listens at /s and runs serve on each of n connections.
 func accepting(listening chan struct{}, n int, serve func(g *guest, conn uint32)) program {
 	return func(g *guest, _ []string) int {
-		fd := g.must(kernel.SYS_socket, 1, 1, 0)
+		fd := g.must(abi.SYS_socket, 1, 1, 0)
 		sa := g.bytes(append([]byte{1, 0}, "/s\x00"...))
-		g.must(kernel.SYS_bind, fd, sa, 5)
-		g.must(kernel.SYS_listen, fd, 10)
+		g.must(abi.SYS_bind, fd, sa, 5)
+		g.must(abi.SYS_listen, fd, 10)
 		close(listening)
 		for range n {
-			conn := g.must(kernel.SYS_accept4, fd, 0, 0, 0)
+			conn := g.must(abi.SYS_accept4, fd, 0, 0, 0)
 			serve(g, conn)
-			g.must(kernel.SYS_close, conn)
+			g.must(abi.SYS_close, conn)
 		}
 		return 0
 	}
@@ -46,16 +47,14 @@ func dial(t *testing.T, k *kernel.Kernel) *ring.Conn {
 // TestRing: what PostgreSQL does to a client's socket works on a connection within the program.
 func TestRing(t *testing.T) {
 	const (
-		solSocket, soType, soError, soRcvbuf = 1, 3, 4, 8
-		solTCP, tcpNodelay                   = 6, 1
-		pollIn, pollOut, pollHup, pollRdhup  = 1, 4, 0x10, 0x2000
+		pollIn, pollOut, pollHup, pollRdhup = 1, 4, 0x10, 0x2000
 	)
 	listening := make(chan struct{})
 	var seen string
 	k := newKernel(t, map[string]program{"/bin/x": accepting(listening, 1, func(g *guest, conn uint32) {
 		note := func(b ...byte) { seen += string(b) }
 		addr, size, val := g.alloc(128), g.alloc(4), g.alloc(4)
-		for _, nr := range []int32{kernel.SYS_getsockname, kernel.SYS_getpeername} {
+		for _, nr := range []int32{abi.SYS_getsockname, abi.SYS_getpeername} {
 			g.put32(size, 128)
 			g.must(nr, conn, addr, size)
 			if g.mem[addr] != 2 || g.mem[addr+7] != 1 {
@@ -63,16 +62,16 @@ func TestRing(t *testing.T) {
 			}
 		}
 		g.put32(val, 1)
-		g.must(kernel.SYS_setsockopt, conn, solTCP, tcpNodelay, val, 4)
-		for opt, want := range map[uint32]uint32{soType: 1, soError: 0, soRcvbuf: ring.Size} {
+		g.must(abi.SYS_setsockopt, conn, abi.IPPROTO_TCP, abi.TCP_NODELAY, val, 4)
+		for opt, want := range map[uint32]uint32{abi.SO_TYPE: 1, abi.SO_ERROR: 0, abi.SO_RCVBUF: ring.Size} {
 			g.put32(size, 4)
-			g.must(kernel.SYS_getsockopt, conn, solSocket, opt, val, size)
+			g.must(abi.SYS_getsockopt, conn, abi.SOL_SOCKET, opt, val, size)
 			if got := g.u32(val); got != want {
 				t.Errorf("option %d is %d", opt, got)
 			}
 		}
 		pipe := g.alloc(8)
-		g.must(kernel.SYS_pipe2, pipe, 0)
+		g.must(abi.SYS_pipe2, pipe, 0)
 		polls := g.alloc(16)
 		poll := func(events uint32, ms uint32) (int32, uint32) {
 			g.put32(polls, conn)
@@ -81,7 +80,7 @@ func TestRing(t *testing.T) {
 			g.put32(polls+12, pollIn)
 			ts := g.alloc(16)
 			g.put32(ts+8, ms*1000000)
-			return g.sys(kernel.SYS_ppoll_time64, polls, 2, ts, 0, 0), g.u32(polls+4) >> 16
+			return g.sys(abi.SYS_ppoll_time64, polls, 2, ts, 0, 0), g.u32(polls+4) >> 16
 		}
 		if n, r := poll(pollIn, 1); n != 0 || r != 0 {
 			t.Errorf("nothing is there: %d, %#x", n, r)
@@ -91,31 +90,31 @@ func TestRing(t *testing.T) {
 		}
 		note('a')
 		buf := g.alloc(100)
-		if got := g.sys(kernel.SYS_recvfrom, conn, buf, 100, 0x40, 0, 0); got != -kernel.EAGAIN {
+		if got := g.sys(abi.SYS_recvfrom, conn, buf, 100, 0x40, 0, 0); got != -int32(abi.EAGAIN) {
 			t.Errorf("recv gives %d", got)
 		}
-		g.must(kernel.SYS_sendto, conn, g.str("?"), 1, 0x4000, 0, 0)
+		g.must(abi.SYS_sendto, conn, g.str("?"), 1, 0x4000, 0, 0)
 		if n, r := poll(pollIn, 900); n != 1 || r != pollIn {
 			t.Errorf("something came: %d, %#x", n, r)
 		}
-		g.must(kernel.SYS_recvfrom, conn, buf, 1, 2, 0, 0) // peek
-		if n := g.must(kernel.SYS_read, conn, buf, 100); n != 5 || string(g.mem[buf:buf+5]) != "hello" {
+		g.must(abi.SYS_recvfrom, conn, buf, 1, 2, 0, 0) // peek
+		if n := g.must(abi.SYS_read, conn, buf, 100); n != 5 || string(g.mem[buf:buf+5]) != "hello" {
 			t.Errorf("read %d, %q", n, g.mem[buf:buf+5])
 		}
-		g.must(kernel.SYS_sendto, conn, g.str("?"), 1, 0, 0, 0)
+		g.must(abi.SYS_sendto, conn, g.str("?"), 1, 0, 0, 0)
 		if n, r := poll(pollIn|pollRdhup, 900); n != 1 || r != pollIn|pollRdhup {
 			t.Errorf("the other side wrote its last: %d, %#x", n, r)
 		}
-		if n := g.must(kernel.SYS_recvfrom, conn, buf, 100, 0, 0, 0); n != 0 {
+		if n := g.must(abi.SYS_recvfrom, conn, buf, 100, 0, 0, 0); n != 0 {
 			t.Errorf("%d bytes after the end", n)
 		}
 		g.put32(pipe+4, g.u32(pipe+4))
-		g.must(kernel.SYS_write, g.u32(pipe+4), g.str("p"), 1)
+		g.must(abi.SYS_write, g.u32(pipe+4), g.str("p"), 1)
 		if n, _ := poll(pollOut, 900); n != 2 || g.u32(polls+12)>>16 != pollIn {
 			t.Errorf("the pipe is readable too: %d, %#x", n, g.u32(polls+12))
 		}
-		g.must(kernel.SYS_shutdown, conn, 1)
-		if got := g.sys(kernel.SYS_sendto, conn, g.str("?"), 1, 0, 0, 0); got != -32 {
+		g.must(abi.SYS_shutdown, conn, 1)
+		if got := g.sys(abi.SYS_sendto, conn, g.str("?"), 1, 0, 0, 0); got != -32 {
 			t.Errorf("write after shutdown: %d", got)
 		}
 		if n, r := poll(pollOut, 900); n != 2 || r != pollOut|pollHup {
@@ -154,16 +153,16 @@ func TestRingBlocking(t *testing.T) {
 	k := newKernel(t, map[string]program{"/bin/x": accepting(listening, 2, func(g *guest, conn uint32) {
 		buf := g.alloc(300 << 10)
 		for {
-			n := g.sys(kernel.SYS_recvfrom, conn, buf, 300<<10, 0, 0, 0)
+			n := g.sys(abi.SYS_recvfrom, conn, buf, 300<<10, 0, 0, 0)
 			if n <= 0 {
-				if n == -kernel.EINTR {
+				if n == -int32(abi.EINTR) {
 					g.clearPending(^uint32(0))
 					close(sleeping)
 				}
 				return
 			}
 			for off := uint32(0); off < uint32(n); {
-				off += g.must(kernel.SYS_sendto, conn, buf+off, uint32(n)-off, 0, 0, 0)
+				off += g.must(abi.SYS_sendto, conn, buf+off, uint32(n)-off, 0, 0, 0)
 			}
 		}
 	})})
@@ -185,7 +184,7 @@ func TestRingBlocking(t *testing.T) {
 	c.Close()
 	c = dial(t, k)
 	time.Sleep(5 * time.Millisecond)
-	p.Signal(kernel.SIGUSR1)
+	p.Signal(abi.SIGUSR1)
 	<-sleeping
 	if _, err := c.Read(want); err != io.EOF {
 		t.Error(err)
@@ -198,7 +197,7 @@ func TestRingBlocking(t *testing.T) {
 func TestRingDies(t *testing.T) {
 	listening := make(chan struct{})
 	k := newKernel(t, map[string]program{"/bin/x": accepting(listening, 1, func(g *guest, conn uint32) {
-		g.sys(kernel.SYS_recvfrom, conn, g.alloc(16), 16, 0, 0, 0)
+		g.sys(abi.SYS_recvfrom, conn, g.alloc(16), 16, 0, 0, 0)
 	})})
 	p, err := k.Run(kernel.Command{Argv: []string{"/bin/x"}})
 	if err != nil {
@@ -207,7 +206,7 @@ func TestRingDies(t *testing.T) {
 	<-listening
 	before := countFDs(t)
 	c, waiting := dial(t, k), dial(t, k)
-	go func() { time.Sleep(5 * time.Millisecond); p.Signal(kernel.SIGKILL) }()
+	go func() { time.Sleep(5 * time.Millisecond); p.Signal(abi.SIGKILL) }()
 	for _, conn := range []*ring.Conn{c, waiting} {
 		if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
 			t.Error(err)

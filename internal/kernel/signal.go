@@ -3,21 +3,9 @@ package kernel
 import (
 	"sync/atomic"
 	"time"
-)
+	"unsafe"
 
-// Signal numbers the kernel itself uses, as in Linux's generic <asm/signal.h>.
-const (
-	SIGHUP  = 1
-	SIGINT  = 2
-	SIGQUIT = 3
-	SIGABRT = 6
-	SIGKILL = 9
-	SIGUSR1 = 10
-	SIGSEGV = 11
-	SIGUSR2 = 12
-	SIGALRM = 14
-	SIGTERM = 15
-	SIGCHLD = 17
+	"nself.org/embeddedpg/internal/abi"
 )
 
 // signalWords is what a guest registers: the kernel ORs into pending, the guest owns blocked.
@@ -26,6 +14,12 @@ type signalWords struct {
 	blocked uint32
 }
 
+var (
+	_ = [1]struct{}{}[unsafe.Sizeof(signalWords{})-abi.SizeofSigwords] // these compile only if the differences are 0
+	_ = [1]struct{}{}[unsafe.Offsetof(signalWords{}.pending)-abi.OffSigwordsPending]
+	_ = [1]struct{}{}[unsafe.Offsetof(signalWords{}.blocked)-abi.OffSigwordsBlocked]
+)
+
 func bit(sig int) uint32 { return 1 << (sig - 1) }
 
 // postLocked makes sig pending for p and wakes it if it blocks. sig 0 or an ended process: nothing.
@@ -33,7 +27,7 @@ func (p *Process) postLocked(sig int) {
 	if p.state != running || sig < 1 || sig > 32 {
 		return
 	}
-	if sig == SIGKILL && p.reaper == nil {
+	if sig == abi.SIGKILL && p.reaper == nil {
 		p.reaper = time.AfterFunc(killDelay, p.reapByForce)
 	}
 	if p.words == nil {
@@ -77,10 +71,10 @@ func (p *Process) wakeLocked() {
 // deliverable reports whether a signal is pending that the guest does not block. Called on p's thread.
 func (p *Process) deliverable() bool {
 	w := p.words
-	return w != nil && atomic.LoadUint32(&w.pending)&(^atomic.LoadUint32(&w.blocked)|bit(SIGKILL)) != 0
+	return w != nil && atomic.LoadUint32(&w.pending)&(^atomic.LoadUint32(&w.blocked)|bit(abi.SIGKILL)) != 0
 }
 
 func (p *Process) killed() bool {
 	w := p.words
-	return w != nil && atomic.LoadUint32(&w.pending)&bit(SIGKILL) != 0
+	return w != nil && atomic.LoadUint32(&w.pending)&bit(abi.SIGKILL) != 0
 }

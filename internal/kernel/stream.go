@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/ring"
 	"nself.org/embeddedpg/internal/vfs"
 )
@@ -26,8 +27,8 @@ type stream struct {
 	fd     int
 	ring   *ring.Guest
 	kind   streamKind
-	domain int32          // of a socket: afUnix, afInet or afInet6 as the guest sees it
-	typ    int32          // of a socket: sockStream or sockDgram
+	domain int32          // of a socket: AF_UNIX, AF_INET or abi.AF_INET6 as the guest sees it
+	typ    int32          // of a socket: SOCK_STREAM or SOCK_DGRAM
 	peer   netip.AddrPort // of a connection that was pushed in: what accept reported
 	pushed bool
 	path   string // a Unix socket's bound guest path, before listen
@@ -60,7 +61,7 @@ func (s *stream) close() {
 	closeHost(s.fd)
 }
 
-func (s *stream) stat() (vfs.Stat, int32) {
+func (s *stream) stat() (vfs.Stat, abi.Errno) {
 	mode := uint32(vfs.S_IFSOCK | 0o777)
 	switch s.kind {
 	case streamPipe:
@@ -105,25 +106,25 @@ func openStdio(k *Kernel, f *os.File, fd int) (*openFile, error) {
 
 // transfer runs op on a stream until it neither fails with EAGAIN nor EINTR, waiting for events before a
 // try and after each EAGAIN unless the guest asked for O_NONBLOCK or flag nowait is set.
-func (p *Process) transfer(f *openFile, s *stream, events int16, nowait bool, op func() (int, error)) int32 {
+func (p *Process) transfer(f *openFile, s *stream, events int16, nowait bool, op func() (int, error)) (int32, abi.Errno) {
 	wait := !nowait && !f.nonblock()
 	for first := true; ; first = false {
 		if wait && (s.kind == streamTTY || !first) {
 			if e := p.waitStream(s, events); e != 0 {
-				return -e
+				return 0, e
 			}
 		}
 		n, err := op()
 		switch err {
 		case nil:
-			return int32(n)
+			return int32(n), 0
 		case unix.EINTR:
 		case unix.EAGAIN:
 			if !wait {
-				return -EAGAIN
+				return 0, abi.EAGAIN
 			}
 		default:
-			return -errnoOf(err)
+			return 0, errnoOf(err)
 		}
 	}
 }

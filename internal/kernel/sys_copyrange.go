@@ -1,6 +1,9 @@
 package kernel
 
-import "nself.org/embeddedpg/internal/vfs"
+import (
+	"nself.org/embeddedpg/internal/abi"
+	"nself.org/embeddedpg/internal/vfs"
+)
 
 // copyChunk is how much is copied at a time where the host cannot do it by itself, and copyMost in one call: bytes. A
 // signal is noticed after the call.
@@ -11,44 +14,44 @@ const (
 
 // copyFileRange serves copy_file_range(in, *offIn, out, *offOut, n, flags), by which file_copy_method = clone copies
 // databases: on file systems with reflinks the copy shares blocks with the original.
-func (p *Process) copyFileRange(a *[6]int32) int32 {
+func (p *Process) copyFileRange(a *[6]int32) (int32, abi.Errno) {
 	in, src, e := p.regular(a[0])
 	if e != 0 {
-		return -e
+		return 0, e
 	}
 	out, dst, e := p.regular(a[2])
 	if e != 0 {
-		return -e
+		return 0, e
 	}
 	if a[5] != 0 {
-		return -EINVAL
+		return 0, abi.EINVAL
 	}
 	if !in.readable() || !out.writable() || out.flags.Load()&vfs.O_APPEND != 0 {
-		return -EBADF
+		return 0, abi.EBADF
 	}
 	from, e := p.rangeOffset(src, a[1])
 	if e != 0 {
-		return -e
+		return 0, e
 	}
 	to, e := p.rangeOffset(dst, a[3])
 	if e != 0 {
-		return -e
+		return 0, e
 	}
 	n := int(min(uint32(a[4]), copyMost))
 	if overlap(src, dst, from.at, to.at, int64(n)) {
-		return -EINVAL
+		return 0, abi.EINVAL
 	}
 	done, err := copyRange(src.file, dst.file, from.at, to.at, n)
 	if err != nil && done == 0 {
-		return -errnoOf(err)
+		return 0, errnoOf(err)
 	}
 	if err := from.advance(src, done); err != nil {
-		return -errnoOf(err)
+		return 0, errnoOf(err)
 	}
 	if err := to.advance(dst, done); err != nil {
-		return -errnoOf(err)
+		return 0, errnoOf(err)
 	}
-	return int32(done)
+	return int32(done), 0
 }
 
 // rangeOffset is where one side of the copy begins: at a number in guest memory, or at the file's own offset.
@@ -57,7 +60,7 @@ type rangeOffset struct {
 	mem []byte // nil: the file's own
 }
 
-func (p *Process) rangeOffset(d *disk, addr int32) (rangeOffset, int32) {
+func (p *Process) rangeOffset(d *disk, addr int32) (rangeOffset, abi.Errno) {
 	if addr == 0 {
 		at, err := d.file.Seek(0, vfs.SEEK_CUR)
 		if err != nil {
@@ -67,12 +70,12 @@ func (p *Process) rangeOffset(d *disk, addr int32) (rangeOffset, int32) {
 	}
 	b, ok := p.mem.bytes(uint32(addr), 8)
 	if !ok {
-		return rangeOffset{}, EFAULT
+		return rangeOffset{}, abi.EFAULT
 	}
 	if at := i64(b, 0); at >= 0 {
 		return rangeOffset{at, b}, 0
 	}
-	return rangeOffset{}, EINVAL
+	return rangeOffset{}, abi.EINVAL
 }
 
 func (o rangeOffset) advance(d *disk, n int) error {

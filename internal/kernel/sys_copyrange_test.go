@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/vfs"
 )
@@ -27,24 +28,24 @@ func TestCopyFileRange(t *testing.T) {
 		return module{t, func(g *guest, _ []string) int {
 			buf := g.bytes(data)
 			for i, c := range [][2]string{{"/a", "/b"}, {"/disk/a", "/disk/b"}, {"/a", "/disk/c"}, {"/disk/a", "/c"}} {
-				src := g.must(kernel.SYS_openat, atCWD, g.str(c[0]), openRW, 0o600)
-				dst := g.must(kernel.SYS_openat, atCWD, g.str(c[1]), openRW, 0o600)
+				src := g.must(abi.SYS_openat, atCWD, g.str(c[0]), openRW, 0o600)
+				dst := g.must(abi.SYS_openat, atCWD, g.str(c[1]), openRW, 0o600)
 				if i < 2 {
 					copy(g.mem[buf:], data)
-					g.must(kernel.SYS_write, src, buf, uint32(len(data)))
+					g.must(abi.SYS_write, src, buf, uint32(len(data)))
 				}
 				// By the files' own offsets, to the end.
-				g.must(kernel.SYS__llseek, src, 0, 5, g.alloc(8), 0)
+				g.must(abi.SYS__llseek, src, 0, 5, g.alloc(8), 0)
 				total := 0
 				for {
-					n := g.must(kernel.SYS_copy_file_range, src, 0, dst, 0, 100_000, 0)
+					n := g.must(abi.SYS_copy_file_range, src, 0, dst, 0, 100_000, 0)
 					if n == 0 {
 						break
 					}
 					total += int(n)
 				}
 				got := buf
-				n := g.must(kernel.SYS_pread64, dst, got, uint32(len(data)), 0, 0)
+				n := g.must(abi.SYS_pread64, dst, got, uint32(len(data)), 0, 0)
 				if total != len(data)-5 || !bytes.Equal(g.mem[got:got+n], data[5:]) {
 					t.Errorf("%s to %s: %d bytes, %d in the copy", c[0], c[1], total, n)
 				}
@@ -52,23 +53,23 @@ func TestCopyFileRange(t *testing.T) {
 				from, to := g.alloc(8), g.alloc(8)
 				g.put32(from, 2)
 				g.put32(to, 1)
-				if n := g.must(kernel.SYS_copy_file_range, src, from, dst, to, 3, 0); n != 3 || g.u32(from) != 5 || g.u32(to) != 4 {
+				if n := g.must(abi.SYS_copy_file_range, src, from, dst, to, 3, 0); n != 3 || g.u32(from) != 5 || g.u32(to) != 4 {
 					t.Errorf("%d bytes, offsets %d and %d", n, g.u32(from), g.u32(to))
 				}
-				if g.must(kernel.SYS_pread64, dst, got, 5, 0, 0); string(g.mem[got:got+5]) != "52349" {
+				if g.must(abi.SYS_pread64, dst, got, 5, 0, 0); string(g.mem[got:got+5]) != "52349" {
 					t.Errorf("%s to %s: %q", c[0], c[1], g.mem[got:got+5])
 				}
 				for name, bad := range map[string]struct {
 					args []uint32
 					want int32
 				}{
-					"overlap":  {[]uint32{src, from, src, to, 10, 0}, -kernel.EINVAL},
-					"flags":    {[]uint32{src, 0, dst, 0, 10, 1}, -kernel.EINVAL},
-					"pointer":  {[]uint32{src, memSize - 4, dst, 0, 10, 0}, -kernel.EFAULT},
-					"no file":  {[]uint32{99, 0, dst, 0, 10, 0}, -kernel.EBADF},
-					"not open": {[]uint32{src, 0, g.must(kernel.SYS_openat, atCWD, g.str(c[1]), 0, 0), 0, 10, 0}, -kernel.EBADF},
+					"overlap":  {[]uint32{src, from, src, to, 10, 0}, -int32(abi.EINVAL)},
+					"flags":    {[]uint32{src, 0, dst, 0, 10, 1}, -int32(abi.EINVAL)},
+					"pointer":  {[]uint32{src, memSize - 4, dst, 0, 10, 0}, -int32(abi.EFAULT)},
+					"no file":  {[]uint32{99, 0, dst, 0, 10, 0}, -int32(abi.EBADF)},
+					"not open": {[]uint32{src, 0, g.must(abi.SYS_openat, atCWD, g.str(c[1]), 0, 0), 0, 10, 0}, -int32(abi.EBADF)},
 				} {
-					if ret := g.sys(kernel.SYS_copy_file_range, bad.args...); ret != bad.want {
+					if ret := g.sys(abi.SYS_copy_file_range, bad.args...); ret != bad.want {
 						t.Errorf("%s: %d, want %d", name, ret, bad.want)
 					}
 				}

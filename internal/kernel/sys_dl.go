@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
@@ -37,18 +38,18 @@ type library struct {
 }
 
 // dlopen(file, need[2], message, len) finds a side module and says what memory it needs.
-func (p *Process) dlopen(a *[6]int32) int32 {
+func (p *Process) dlopen(a *[6]int32) (int32, abi.Errno) {
 	need, ok := p.mem.bytes(uint32(a[1]), 8)
 	if !ok {
-		return -EFAULT
+		return 0, abi.EFAULT
 	}
-	name, e := p.mem.str(uint32(a[0]), maxPath)
+	name, e := p.mem.str(uint32(a[0]), abi.PATH_MAX)
 	if e != 0 {
-		return -e
+		return 0, e
 	}
-	guest, e := p.resolve(atFdcwd, name)
+	guest, e := p.resolve(abi.AT_FDCWD, name)
 	if e != 0 {
-		return -e
+		return 0, e
 	}
 	side, err := p.library(guest)
 	if err != nil {
@@ -62,22 +63,22 @@ func (p *Process) dlopen(a *[6]int32) int32 {
 		at = len(p.libs)
 		p.libs = append(p.libs, library{side: side})
 	}
-	return int32(at) + 1
+	return int32(at) + 1, 0
 }
 
 // dllink(id, data, finish[2], message, len) puts it into the process.
-func (p *Process) dllink(a *[6]int32) int32 {
+func (p *Process) dllink(a *[6]int32) (int32, abi.Errno) {
 	finish, ok := p.mem.bytes(uint32(a[2]), 8)
 	if !ok {
-		return -EFAULT
+		return 0, abi.EFAULT
 	}
 	if a[0] < 1 || int(a[0]) > len(p.libs) || p.libs[a[0]-1].linked != nil {
-		return -EINVAL
+		return 0, abi.EINVAL
 	}
 	l := &p.libs[a[0]-1]
 	size, align := l.side.Data()
 	if _, ok := p.mem.bytes(uint32(a[1]), size); !ok || uint32(a[1])%align != 0 {
-		return -EFAULT
+		return 0, abi.EFAULT
 	}
 	linked, err := l.side.Link(p, uint32(a[1]))
 	if err != nil {
@@ -87,37 +88,37 @@ func (p *Process) dllink(a *[6]int32) int32 {
 	for i, f := range linked.Finish() {
 		putU32(finish, 4*i, f)
 	}
-	return 0
+	return 0, 0
 }
 
 // dlsym(id, name, address) looks a symbol up.
-func (p *Process) dlsym(a *[6]int32) int32 {
+func (p *Process) dlsym(a *[6]int32) (int32, abi.Errno) {
 	out, ok := p.mem.bytes(uint32(a[2]), 4)
 	if !ok {
-		return -EFAULT
+		return 0, abi.EFAULT
 	}
-	name, e := p.mem.str(uint32(a[1]), maxPath)
+	name, e := p.mem.str(uint32(a[1]), abi.PATH_MAX)
 	if e != 0 {
-		return -e
+		return 0, e
 	}
 	if a[0] < 1 || int(a[0]) > len(p.libs) || p.libs[a[0]-1].linked == nil {
-		return -EINVAL
+		return 0, abi.EINVAL
 	}
 	address, ok := p.libs[a[0]-1].linked.Symbol(name)
 	if !ok {
-		return -ENOENT
+		return 0, abi.ENOENT
 	}
 	putU32(out, 0, address)
-	return 0
+	return 0, 0
 }
 
 // dlerror writes the message to the guest's buffer.
-func (p *Process) dlerror(err error, addr, n int32) int32 {
+func (p *Process) dlerror(err error, addr, n int32) (int32, abi.Errno) {
 	if b, ok := p.mem.bytes(uint32(addr), uint32(n)); ok && n > 0 {
 		copied := copy(b[:n-1], err.Error())
 		b[copied] = 0
 	}
-	return -ENOEXEC
+	return 0, abi.ENOEXEC
 }
 
 var errNotLoadable = errors.New("modules are loaded only from the directories that the program was given for extensions")

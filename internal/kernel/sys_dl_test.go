@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/vfs"
 )
@@ -52,10 +53,10 @@ func TestDlopen(t *testing.T) {
 	prepared := map[string]int{}
 	prog := linker{module{t, func(g *guest, _ []string) int {
 		need, text := g.alloc(8), g.alloc(64)
-		open := func(name string) int32 { return g.sys(kernel.SYS_dlopen, g.str(name), need, text, 64) }
+		open := func(name string) int32 { return g.sys(abi.SYS_dlopen, g.str(name), need, text, 64) }
 		fails := func(name, want string) {
 			t.Helper()
-			if r := open(name); r != -kernel.ENOEXEC || !strings.HasPrefix(g.cstr(text), want) {
+			if r := open(name); r != -int32(abi.ENOEXEC) || !strings.HasPrefix(g.cstr(text), want) {
 				t.Errorf("dlopen %s: %d, %q", name, r, g.cstr(text))
 			}
 		}
@@ -76,20 +77,20 @@ func TestDlopen(t *testing.T) {
 			got  int32
 			want int32
 		}{
-			{"symbol before linking", g.sys(kernel.SYS_dlsym, id, g.str("there"), address), -kernel.EINVAL},
-			{"misaligned data", g.sys(kernel.SYS_dllink, id, data+1, finish, text, 64), -kernel.EFAULT},
-			{"data outside memory", g.sys(kernel.SYS_dllink, id, 0xffffffe0, finish, text, 64), -kernel.EFAULT},
-			{"no such id", g.sys(kernel.SYS_dllink, 7, data, finish, text, 64), -kernel.EINVAL},
-			{"negative id", g.sys(kernel.SYS_dllink, 0xffffffff, data, finish, text, 64), -kernel.EINVAL},
-			{"link", g.sys(kernel.SYS_dllink, id, data, finish, text, 64), 0},
-			{"link again", g.sys(kernel.SYS_dllink, id, data, finish, text, 64), -kernel.EINVAL},
-			{"symbol", g.sys(kernel.SYS_dlsym, id, g.str("there"), address), 0},
-			{"no symbol", g.sys(kernel.SYS_dlsym, id, g.str("away"), address), -kernel.ENOENT},
-			{"bad address", g.sys(kernel.SYS_dlsym, id, g.str("there"), 0xfffffffe), -kernel.EFAULT},
+			{"symbol before linking", g.sys(abi.SYS_dlsym, id, g.str("there"), address), -int32(abi.EINVAL)},
+			{"misaligned data", g.sys(abi.SYS_dllink, id, data+1, finish, text, 64), -int32(abi.EFAULT)},
+			{"data outside memory", g.sys(abi.SYS_dllink, id, 0xffffffe0, finish, text, 64), -int32(abi.EFAULT)},
+			{"no such id", g.sys(abi.SYS_dllink, 7, data, finish, text, 64), -int32(abi.EINVAL)},
+			{"negative id", g.sys(abi.SYS_dllink, 0xffffffff, data, finish, text, 64), -int32(abi.EINVAL)},
+			{"link", g.sys(abi.SYS_dllink, id, data, finish, text, 64), 0},
+			{"link again", g.sys(abi.SYS_dllink, id, data, finish, text, 64), -int32(abi.EINVAL)},
+			{"symbol", g.sys(abi.SYS_dlsym, id, g.str("there"), address), 0},
+			{"no symbol", g.sys(abi.SYS_dlsym, id, g.str("away"), address), -int32(abi.ENOENT)},
+			{"bad address", g.sys(abi.SYS_dlsym, id, g.str("there"), 0xfffffffe), -int32(abi.EFAULT)},
 			{"open again", open("/libs/good.so"), int32(id)},
 			{"loose", open("/libs/loose.so"), 2},
-			{"link loose", g.sys(kernel.SYS_dllink, 2, data, finish, text, 4), -kernel.ENOEXEC},
-			{"no room for a message", g.sys(kernel.SYS_dlopen, g.str("/libs/bad.so"), need, 0xfffffffe, 64), -kernel.ENOEXEC},
+			{"link loose", g.sys(abi.SYS_dllink, 2, data, finish, text, 4), -int32(abi.ENOEXEC)},
+			{"no room for a message", g.sys(abi.SYS_dlopen, g.str("/libs/bad.so"), need, 0xfffffffe, 64), -int32(abi.ENOEXEC)},
 		} {
 			if c.got != c.want {
 				t.Errorf("%s: %d, want %d", c.name, c.got, c.want)

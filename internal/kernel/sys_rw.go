@@ -1,28 +1,29 @@
 package kernel
 
 import (
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
-func (p *Process) readFrom(f *openFile, b []byte) int32 {
+func (p *Process) readFrom(f *openFile, b []byte) (int32, abi.Errno) {
 	if !f.readable() {
-		return -EBADF
+		return 0, abi.EBADF
 	}
 	switch o := f.object.(type) {
 	case *disk:
 		if o.dir {
-			return -EISDIR
+			return 0, abi.EISDIR
 		}
 		return count(o.file.Read(b))
 	case *stream:
 		return p.streamRead(f, o, b)
 	}
-	return -EINVAL
+	return 0, abi.EINVAL
 }
 
-func (p *Process) writeTo(f *openFile, b []byte) int32 {
+func (p *Process) writeTo(f *openFile, b []byte) (int32, abi.Errno) {
 	if !f.writable() {
-		return -EBADF
+		return 0, abi.EBADF
 	}
 	switch o := f.object.(type) {
 	case *disk:
@@ -30,101 +31,93 @@ func (p *Process) writeTo(f *openFile, b []byte) int32 {
 	case *stream:
 		return p.streamWrite(f, o, b)
 	}
-	return -EINVAL
+	return 0, abi.EINVAL
 }
 
 // count makes a system call's result of what a vfs.File says: bytes already moved win over the error.
-func count(n int, err error) int32 {
+func count(n int, err error) (int32, abi.Errno) {
 	if n > 0 || err == nil {
-		return int32(n)
+		return int32(n), 0
 	}
-	return -errnoOf(err)
+	return 0, errnoOf(err)
 }
 
-func (p *Process) read(a *[6]int32) int32 { return p.transferOne(a, p.readFrom) }
+func (p *Process) read(a *[6]int32) (int32, abi.Errno) { return p.transferOne(a, p.readFrom) }
 
-func (p *Process) write(a *[6]int32) int32 { return p.transferOne(a, p.writeTo) }
+func (p *Process) write(a *[6]int32) (int32, abi.Errno) { return p.transferOne(a, p.writeTo) }
 
-func (p *Process) transferOne(a *[6]int32, move func(*openFile, []byte) int32) int32 {
+func (p *Process) transferOne(a *[6]int32, move func(*openFile, []byte) (int32, abi.Errno)) (int32, abi.Errno) {
 	f := p.file(a[0])
 	if f == nil {
-		return -EBADF
+		return 0, abi.EBADF
 	}
 	b, ok := p.mem.bytes(uint32(a[1]), uint32(a[2]))
 	if !ok {
-		return -EFAULT
+		return 0, abi.EFAULT
 	}
 	return move(f, b)
 }
 
-func (p *Process) readv(a *[6]int32) int32 { return p.transferAll(a, p.readFrom) }
+func (p *Process) readv(a *[6]int32) (int32, abi.Errno) { return p.transferAll(a, p.readFrom) }
 
-func (p *Process) writev(a *[6]int32) int32 { return p.transferAll(a, p.writeTo) }
+func (p *Process) writev(a *[6]int32) (int32, abi.Errno) { return p.transferAll(a, p.writeTo) }
 
-func (p *Process) transferAll(a *[6]int32, move func(*openFile, []byte) int32) int32 {
+func (p *Process) transferAll(a *[6]int32, move func(*openFile, []byte) (int32, abi.Errno)) (int32, abi.Errno) {
 	f := p.file(a[0])
 	if f == nil {
-		return -EBADF
+		return 0, abi.EBADF
 	}
 	bufs, e := p.mem.iovecs(uint32(a[1]), a[2])
 	if e != 0 {
-		return -e
+		return 0, e
 	}
-	return vectored(bufs, func(b []byte, _ int) int32 { return move(f, b) })
+	return vectored(bufs, func(b []byte, _ int) (int32, abi.Errno) { return move(f, b) })
 }
 
 // vectored moves each buffer in turn until one is not moved whole. op gets the number of bytes moved before.
-func vectored(bufs [][]byte, op func(b []byte, done int) int32) int32 {
+func vectored(bufs [][]byte, op func(b []byte, done int) (int32, abi.Errno)) (int32, abi.Errno) {
 	total := int32(0)
 	for _, b := range bufs {
 		if len(b) == 0 {
 			continue
 		}
-		n := op(b, int(total))
-		if n < 0 {
+		n, e := op(b, int(total))
+		if e != 0 {
 			if total > 0 {
-				return total
+				return total, 0
 			}
-			return n
+			return 0, e
 		}
 		total += n
 		if int(n) < len(b) {
 			break
 		}
 	}
-	return total
+	return total, 0
 }
 
 // zero makes a system call's result of an error.
-func zero(err error) int32 {
+func zero(err error) (int32, abi.Errno) {
 	if err != nil {
-		return -errnoOf(err)
+		return 0, errnoOf(err)
 	}
-	return 0
+	return 0, 0
 }
 
 // pipe2 makes a pipe. The structure is {i32 read end, i32 write end}.
-func (p *Process) pipe2(a *[6]int32) int32 {
+func (p *Process) pipe2(a *[6]int32) (int32, abi.Errno) {
 	out, ok := p.mem.bytes(uint32(a[0]), 8)
 	if !ok {
-		return -EFAULT
+		return 0, abi.EFAULT
 	}
 	r, w, err := newPipe()
 	if err != nil {
-		return -errnoOf(err)
+		return 0, errnoOf(err)
 	}
 	flags := uint32(a[1])
 	cloexec := flags&vfs.O_CLOEXEC != 0
 	flags &= vfs.O_NONBLOCK
-	rfd := p.install(newOpenFile(&stream{fd: r, kind: streamPipe}, vfs.O_RDONLY|flags), cloexec, 0)
-	wfd := p.install(newOpenFile(&stream{fd: w, kind: streamPipe}, vfs.O_WRONLY|flags), cloexec, 0)
-	if rfd < 0 || wfd < 0 {
-		if rfd >= 0 {
-			p.closeFD(int(rfd))
-		}
-		return -EMFILE
-	}
-	put32(out, 0, rfd)
-	put32(out, 4, wfd)
-	return 0
+	return 0, p.installPair(out, cloexec,
+		newOpenFile(&stream{fd: r, kind: streamPipe}, vfs.O_RDONLY|flags),
+		newOpenFile(&stream{fd: w, kind: streamPipe}, vfs.O_WRONLY|flags))
 }

@@ -1,16 +1,17 @@
 package kernel
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
 
-// fdSetBits is FD_SETSIZE of musl's <sys/select.h>.
-const fdSetBits = 1024
+	"nself.org/embeddedpg/internal/abi"
+)
 
 // pselect serves pselect6_time64(n, read, write, except, timeout, mask) by poll. The guest's libc changes signal
 // masks itself. Pollable exceptions are urgent data, which no socket here has.
-func (p *Process) pselect(a *[6]int32) int32 {
+func (p *Process) pselect(a *[6]int32) (int32, abi.Errno) {
 	n := a[0]
-	if n < 0 || n > fdSetBits {
-		return -EINVAL
+	if n < 0 || n > abi.FD_SETSIZE {
+		return 0, abi.EINVAL
 	}
 	var sets [3][]byte // read, write, except; nil where the guest gives none
 	for i := range sets {
@@ -19,13 +20,13 @@ func (p *Process) pselect(a *[6]int32) int32 {
 		}
 		b, ok := p.mem.bytes(uint32(a[1+i]), uint32(n+31)/32*4)
 		if !ok {
-			return -EFAULT
+			return 0, abi.EFAULT
 		}
 		sets[i] = b
 	}
 	deadline, e := p.deadline(a[4])
 	if e != 0 {
-		return -e
+		return 0, e
 	}
 
 	has := func(i int, fd int32) bool { return sets[i] != nil && sets[i][fd/8]&(1<<(fd%8)) != 0 }
@@ -41,22 +42,22 @@ func (p *Process) pselect(a *[6]int32) int32 {
 		if events == 0 {
 			continue
 		}
-		var one [sizeofPollfd]byte
-		put32(one[:], offPollfdFd, fd)
-		put16(one[:], offPollfdEvents, events)
+		var one [abi.SizeofPollfd]byte
+		put32(one[:], abi.OffPollfdFd, fd)
+		put16(one[:], abi.OffPollfdEvents, events)
 		polls = append(polls, one[:]...)
 	}
-	if r := p.pollAll(polls, deadline); r < 0 {
-		return r
+	if _, e := p.pollAll(polls, deadline); e != 0 {
+		return 0, e
 	}
 
 	// An end or an error makes a descriptor readable and writable: nothing there would block.
 	counts := [3]uint16{unix.POLLIN | unix.POLLHUP | unix.POLLERR, unix.POLLOUT | unix.POLLERR, unix.POLLPRI}
 	ready := int32(0)
-	for ; len(polls) > 0; polls = polls[sizeofPollfd:] {
-		fd, revents := i32(polls, offPollfdFd), u16(polls, offPollfdRevents)
+	for ; len(polls) > 0; polls = polls[abi.SizeofPollfd:] {
+		fd, revents := i32(polls, abi.OffPollfdFd), u16(polls, abi.OffPollfdRevents)
 		if revents&unix.POLLNVAL != 0 {
-			return -EBADF
+			return 0, abi.EBADF
 		}
 		for i := range sets {
 			if !has(i, fd) {
@@ -69,5 +70,5 @@ func (p *Process) pselect(a *[6]int32) int32 {
 			}
 		}
 	}
-	return ready
+	return ready, 0
 }

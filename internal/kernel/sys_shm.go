@@ -1,14 +1,9 @@
 package kernel
 
-// Flags and commands of SysV shared memory, from Linux's <linux/ipc.h> and <linux/shm.h>.
-const (
-	ipcCreat   = 0o1000
-	ipcExcl    = 0o2000
-	ipcRmid    = 0
-	ipcStat    = 2
-	ipc64      = 0x100 // musl's IPC_TIME64 and IPC_64 flags ride on the command
-	maxSegment = 64
-)
+import "nself.org/embeddedpg/internal/abi"
+
+// maxSegment is how many SysV segments there may be at once.
+const maxSegment = 64
 
 // segment is a SysV shared memory segment: an anonymous file of the host.
 type segment struct {
@@ -52,7 +47,7 @@ func (t *shmTable) freeAll() {
 	}
 }
 
-func (p *Process) shmget(a *[6]int32) int32 {
+func (p *Process) shmget(a *[6]int32) (int32, abi.Errno) {
 	key, size, flag := a[0], uint32(a[1]), a[2]
 	p.k.mu.Lock()
 	defer p.k.mu.Unlock()
@@ -65,77 +60,77 @@ func (p *Process) shmget(a *[6]int32) int32 {
 				slot = int32(i)
 			}
 		case key != 0 && s.key == key && !s.removed:
-			if flag&(ipcCreat|ipcExcl) == ipcCreat|ipcExcl {
-				return -EEXIST
+			if flag&(abi.IPC_CREAT|abi.IPC_EXCL) == abi.IPC_CREAT|abi.IPC_EXCL {
+				return 0, abi.EEXIST
 			}
 			if size > s.size {
-				return -EINVAL
+				return 0, abi.EINVAL
 			}
-			return s.id
+			return s.id, 0
 		}
 	}
-	if key != 0 && flag&ipcCreat == 0 {
-		return -ENOENT
+	if key != 0 && flag&abi.IPC_CREAT == 0 {
+		return 0, abi.ENOENT
 	}
 	if slot < 0 {
-		return -ENOSPC
+		return 0, abi.ENOSPC
 	}
 	if size == 0 {
-		return -EINVAL
+		return 0, abi.EINVAL
 	}
-	if size > arenaHigh-arenaLow {
-		return -ENOMEM
+	if size > abi.ArenaHigh-abi.ArenaLow {
+		return 0, abi.ENOMEM
 	}
 	fd, err := newShared("sysv", int64(size))
 	if err != nil {
-		return -errnoOf(err)
+		return 0, errnoOf(err)
 	}
 	t.segs[slot] = &segment{id: slot, key: key, size: size, fd: fd, creator: p.pid}
-	return slot
+	return slot, 0
 }
 
-func (p *Process) shmctl(a *[6]int32) int32 {
+func (p *Process) shmctl(a *[6]int32) (int32, abi.Errno) {
 	p.k.mu.Lock()
 	defer p.k.mu.Unlock()
 	t := &p.k.mu.shm
 	s := t.get(a[0])
 	if s == nil {
-		return -EINVAL
+		return 0, abi.EINVAL
 	}
-	switch a[1] &^ ipc64 {
-	case ipcRmid:
+	switch a[1] {
+	case abi.IPC_RMID, abi.IPC_RMID | abi.IPC_TIME64:
 		s.removed = true
 		if s.attach == 0 {
 			t.free(s)
 		}
-		return 0
-	case ipcStat:
-		b, ok := p.mem.bytes(uint32(a[2]), sizeofShmidDs)
+		return 0, 0
+	case abi.IPC_STAT:
+		b, ok := p.mem.bytes(uint32(a[2]), abi.SizeofShmidDs)
 		if !ok {
-			return -EFAULT
+			return 0, abi.EFAULT
 		}
 		clear(b)
 		uid := int32(p.k.cfg.UID)
-		put32(b, offIpcPermKey, s.key)
-		put32(b, offIpcPermUid, uid)
-		put32(b, offIpcPermGid, uid)
-		put32(b, offIpcPermCuid, uid)
-		put32(b, offIpcPermCgid, uid)
-		put32(b, offIpcPermMode, 0o600)
-		putU32(b, offShmSegsz, s.size)
-		put32(b, offShmCpid, int32(s.creator))
-		put32(b, offShmNattch, int32(s.attach))
-		return 0
+		put32(b, abi.OffIpcPermKey, s.key)
+		put32(b, abi.OffIpcPermUid, uid)
+		put32(b, abi.OffIpcPermGid, uid)
+		put32(b, abi.OffIpcPermCuid, uid)
+		put32(b, abi.OffIpcPermCgid, uid)
+		put32(b, abi.OffIpcPermMode, 0o600)
+		putU32(b, abi.OffShmSegsz, s.size)
+		put32(b, abi.OffShmCpid, int32(s.creator))
+		put32(b, abi.OffShmNattch, int32(s.attach))
+		return 0, 0
 	}
-	return -EINVAL
+	return 0, abi.EINVAL
 }
 
-func (p *Process) shmat(a *[6]int32) int32 {
+func (p *Process) shmat(a *[6]int32) (int32, abi.Errno) {
 	p.k.mu.Lock()
 	s := p.k.mu.shm.get(a[0])
 	if s == nil {
 		p.k.mu.Unlock()
-		return -EINVAL
+		return 0, abi.EINVAL
 	}
 	s.attach++ // keeps it while it is mapped below, without the lock
 	p.k.mu.Unlock()
@@ -145,20 +140,20 @@ func (p *Process) shmat(a *[6]int32) int32 {
 		p.k.mu.Lock()
 		p.k.mu.shm.detach(s)
 		p.k.mu.Unlock()
-		return -e
+		return 0, e
 	}
-	return int32(addr)
+	return int32(addr), 0
 }
 
-func (p *Process) shmdt(a *[6]int32) int32 {
+func (p *Process) shmdt(a *[6]int32) (int32, abi.Errno) {
 	for _, m := range p.maps {
 		if m.addr == uint32(a[0]) && m.seg != nil {
 			p.unmap(m.addr)
 			p.k.mu.Lock()
 			p.k.mu.shm.detach(m.seg)
 			p.k.mu.Unlock()
-			return 0
+			return 0, 0
 		}
 	}
-	return -EINVAL
+	return 0, abi.EINVAL
 }

@@ -3,141 +3,127 @@ package kernel
 import (
 	"golang.org/x/sys/unix"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
-// Address families and socket types, as in Linux's <linux/socket.h>.
 const (
-	afUnix  = 1
-	afInet  = 2
-	afInet6 = 10
-
-	sockStream   = 1
-	sockDgram    = 2
 	sockTypeMask = 0xf
 )
 
 func hostDomain(family int32) int {
 	switch family {
-	case afUnix:
+	case abi.AF_UNIX:
 		return unix.AF_UNIX
-	case afInet:
+	case abi.AF_INET:
 		return unix.AF_INET
-	case afInet6:
+	case abi.AF_INET6:
 		return unix.AF_INET6
 	}
 	return -1
 }
 
-func (p *Process) socket(a *[6]int32) int32 {
+func (p *Process) socket(a *[6]int32) (int32, abi.Errno) {
 	domain := hostDomain(a[0])
 	typ := a[1] & sockTypeMask
 	if domain < 0 {
-		return -EAFNOSUPPORT
+		return 0, abi.EAFNOSUPPORT
 	}
-	if typ != sockStream && (typ != sockDgram || a[0] == afUnix) {
-		return -EINVAL
+	if typ != abi.SOCK_STREAM && (typ != abi.SOCK_DGRAM || a[0] == abi.AF_UNIX) {
+		return 0, abi.EINVAL
 	}
 	fd, err := newSocket(domain, int(typ), 0)
 	if err != nil {
-		return -errnoOf(err)
+		return 0, errnoOf(err)
 	}
-	flags := uint32(vfs.O_RDWR) | uint32(a[1])&vfs.O_NONBLOCK
+	flags := uint32(vfs.O_RDWR) | uint32(a[1])&abi.SOCK_NONBLOCK
 	f := newOpenFile(&stream{fd: fd, domain: a[0], typ: typ}, flags)
-	return p.install(f, uint32(a[1])&vfs.O_CLOEXEC != 0, 0)
+	return p.install(f, uint32(a[1])&abi.SOCK_CLOEXEC != 0, 0)
 }
 
 // socketpair(domain, type, protocol, out[2])
-func (p *Process) socketpair(a *[6]int32) int32 {
-	if a[0] != afUnix || a[1]&sockTypeMask != sockStream {
-		return -EOPNOTSUPP
+func (p *Process) socketpair(a *[6]int32) (int32, abi.Errno) {
+	if a[0] != abi.AF_UNIX || a[1]&sockTypeMask != abi.SOCK_STREAM {
+		return 0, abi.EOPNOTSUPP
 	}
 	out, ok := p.mem.bytes(uint32(a[3]), 8)
 	if !ok {
-		return -EFAULT
+		return 0, abi.EFAULT
 	}
 	l, r, err := newSocketpair()
 	if err != nil {
-		return -errnoOf(err)
+		return 0, errnoOf(err)
 	}
-	flags := uint32(vfs.O_RDWR) | uint32(a[1])&vfs.O_NONBLOCK
-	cloexec := uint32(a[1])&vfs.O_CLOEXEC != 0
-	lfd := p.install(newOpenFile(&stream{fd: l, domain: afUnix, typ: sockStream}, flags), cloexec, 0)
-	rfd := p.install(newOpenFile(&stream{fd: r, domain: afUnix, typ: sockStream}, flags), cloexec, 0)
-	if lfd < 0 || rfd < 0 {
-		if lfd >= 0 {
-			p.closeFD(int(lfd))
-		}
-		return -EMFILE
-	}
-	put32(out, 0, lfd)
-	put32(out, 4, rfd)
-	return 0
+	flags := uint32(vfs.O_RDWR) | uint32(a[1])&abi.SOCK_NONBLOCK
+	cloexec := uint32(a[1])&abi.SOCK_CLOEXEC != 0
+	return 0, p.installPair(out, cloexec,
+		newOpenFile(&stream{fd: l, domain: abi.AF_UNIX, typ: abi.SOCK_STREAM}, flags),
+		newOpenFile(&stream{fd: r, domain: abi.AF_UNIX, typ: abi.SOCK_STREAM}, flags))
 }
 
-func (p *Process) sock(fd int32) (*openFile, *stream, int32) {
+func (p *Process) sock(fd int32) (*openFile, *stream, abi.Errno) {
 	f := p.file(fd)
 	if f == nil {
-		return nil, nil, EBADF
+		return nil, nil, abi.EBADF
 	}
 	s, ok := f.object.(*stream)
 	if !ok || s.kind != streamSocket {
-		return nil, nil, ENOTSOCK
+		return nil, nil, abi.ENOTSOCK
 	}
 	return f, s, 0
 }
 
 // bind names a Unix socket in the guest's tree, or gives a datagram socket a port. Stream sockets of the
 // network are bound by the host program, never by a guest.
-func (p *Process) bind(a *[6]int32) int32 {
+func (p *Process) bind(a *[6]int32) (int32, abi.Errno) {
 	_, s, e := p.sock(a[0])
 	if e != 0 {
-		return -e
+		return 0, e
 	}
 	addr, e := p.address(a[1], a[2])
 	if e != 0 {
-		return -e
+		return 0, e
 	}
 	if addr.family != s.domain {
-		return -EINVAL
+		return 0, abi.EINVAL
 	}
 	switch {
-	case s.domain == afUnix:
+	case s.domain == abi.AF_UNIX:
 		// The name is a plain file, so that chmod, stat and unlink of it work as for a socket.
 		file, err := p.k.cfg.FS.Open(addr.path, vfs.O_CREAT|vfs.O_EXCL|vfs.O_RDWR, 0o777&^p.umask)
 		if err != nil {
-			if e := errnoOf(err); e != EEXIST {
-				return -e
+			if e := errnoOf(err); e != abi.EEXIST {
+				return 0, e
 			}
-			return -EADDRINUSE
+			return 0, abi.EADDRINUSE
 		}
 		file.Close()
 		s.path = addr.path
-		return 0
-	case s.typ == sockDgram:
+		return 0, 0
+	case s.typ == abi.SOCK_DGRAM:
 		return zero(unix.Bind(s.fd, hostSockaddr(addr.ip, s.domain)))
 	}
-	return -EACCES
+	return 0, abi.EACCES
 }
 
 // connect reaches a listening process of this kernel, a Unix socket of the host where Config.HostPath names
 // one, or a network address.
-func (p *Process) connect(a *[6]int32) int32 {
+func (p *Process) connect(a *[6]int32) (int32, abi.Errno) {
 	f, s, e := p.sock(a[0])
 	if e != 0 {
-		return -e
+		return 0, e
 	}
 	addr, e := p.address(a[1], a[2])
 	if e != 0 {
-		return -e
+		return 0, e
 	}
 	if addr.family != s.domain {
-		return -EAFNOSUPPORT
+		return 0, abi.EAFNOSUPPORT
 	}
 	var sa unix.Sockaddr
-	if s.domain == afUnix {
+	if s.domain == abi.AF_UNIX {
 		if done, e := p.connectInside(s, addr.path); done {
-			return -e
+			return 0, e
 		}
 		host := ""
 		if p.k.cfg.HostPath != nil {
@@ -145,9 +131,9 @@ func (p *Process) connect(a *[6]int32) int32 {
 		}
 		if host == "" {
 			if _, err := p.k.cfg.FS.Stat(addr.path, true); err != nil {
-				return -errnoOf(err)
+				return 0, errnoOf(err)
 			}
-			return -ECONNREFUSED
+			return 0, abi.ECONNREFUSED
 		}
 		sa = &unix.SockaddrUnix{Name: host}
 	} else {
@@ -158,29 +144,29 @@ func (p *Process) connect(a *[6]int32) int32 {
 		switch {
 		case err == nil:
 			p.showFastPath(int(a[0]))
-			return 0
+			return 0, 0
 		case err == unix.EINTR:
 		case err != unix.EINPROGRESS || f.nonblock():
-			return -errnoOf(err)
+			return 0, errnoOf(err)
 		default:
 			if _, e := p.waitReady(s.fd, unix.POLLOUT); e != 0 {
-				return -e
+				return 0, e
 			}
 			n, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
 			if err != nil {
-				return -errnoOf(err)
+				return 0, errnoOf(err)
 			}
 			if n != 0 {
-				return -errnoOf(unix.Errno(n))
+				return 0, errnoOf(unix.Errno(n))
 			}
-			return 0
+			return 0, 0
 		}
 	}
 }
 
 // connectInside makes s one end of a socket pair whose other end the listener at path accepts. done is false if
 // no process listens there.
-func (p *Process) connectInside(s *stream, path string) (done bool, e int32) {
+func (p *Process) connectInside(s *stream, path string) (done bool, e abi.Errno) {
 	k := p.k
 	k.mu.Lock()
 	l := k.mu.listeners[path]
@@ -194,7 +180,7 @@ func (p *Process) connectInside(s *stream, path string) (done bool, e int32) {
 	}
 	if err := k.Push(path, Conn{FD: theirs}); err != nil {
 		closeHost(ours)
-		return true, ECONNREFUSED
+		return true, abi.ECONNREFUSED
 	}
 	// The guest's descriptor stays; its host descriptor becomes our end of the pair.
 	err = dupOver(ours, s.fd)
@@ -205,60 +191,60 @@ func (p *Process) connectInside(s *stream, path string) (done bool, e int32) {
 	return true, 0
 }
 
-func (p *Process) getsockname(a *[6]int32) int32 {
+func (p *Process) getsockname(a *[6]int32) (int32, abi.Errno) {
 	f := p.file(a[0])
 	if f == nil {
-		return -EBADF
+		return 0, abi.EBADF
 	}
 	switch o := f.object.(type) {
 	case *listener:
-		return -p.putAddress(a[1], a[2], address{family: afUnix, path: o.path})
+		return 0, p.putAddress(a[1], a[2], address{family: abi.AF_UNIX, path: o.path})
 	case *stream:
 		if o.kind != streamSocket {
 			break
 		}
 		if o.pushed && o.peer == inProcess {
-			return -p.putAddress(a[1], a[2], ipAddress(inProcess))
+			return 0, p.putAddress(a[1], a[2], ipAddress(inProcess))
 		}
-		if o.domain == afUnix {
-			return -p.putAddress(a[1], a[2], address{family: afUnix, path: o.path})
+		if o.domain == abi.AF_UNIX {
+			return 0, p.putAddress(a[1], a[2], address{family: abi.AF_UNIX, path: o.path})
 		}
 		sa, err := unix.Getsockname(o.fd)
 		if err != nil {
-			return -errnoOf(err)
+			return 0, errnoOf(err)
 		}
-		return -p.putAddress(a[1], a[2], pushedFamily(o, addressOf(sa)))
+		return 0, p.putAddress(a[1], a[2], pushedFamily(o, addressOf(sa)))
 	}
-	return -ENOTSOCK
+	return 0, abi.ENOTSOCK
 }
 
 // pushedFamily shows an IPv4 connection accepted by an IPv6 socket of the host as what it is.
 func pushedFamily(s *stream, a address) address {
-	if s.pushed && a.family == afInet6 && s.domain == afInet {
+	if s.pushed && a.family == abi.AF_INET6 && s.domain == abi.AF_INET {
 		return ipAddress(a.ip)
 	}
 	return a
 }
 
-func (p *Process) getpeername(a *[6]int32) int32 {
+func (p *Process) getpeername(a *[6]int32) (int32, abi.Errno) {
 	_, s, e := p.sock(a[0])
 	if e != 0 {
-		return -e
+		return 0, e
 	}
 	if s.pushed {
-		return -p.putAddress(a[1], a[2], ipAddress(s.peer))
+		return 0, p.putAddress(a[1], a[2], ipAddress(s.peer))
 	}
 	sa, err := unix.Getpeername(s.fd)
 	if err != nil {
-		return -errnoOf(err)
+		return 0, errnoOf(err)
 	}
-	return -p.putAddress(a[1], a[2], addressOf(sa))
+	return 0, p.putAddress(a[1], a[2], addressOf(sa))
 }
 
-func (p *Process) shutdown(a *[6]int32) int32 {
+func (p *Process) shutdown(a *[6]int32) (int32, abi.Errno) {
 	_, s, e := p.sock(a[0])
 	if e != 0 {
-		return -e
+		return 0, e
 	}
 	if s.ring != nil {
 		return zero(s.ring.Shutdown(int(a[1])))

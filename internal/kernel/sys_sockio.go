@@ -4,25 +4,19 @@ import (
 	"io"
 
 	"golang.org/x/sys/unix"
+
+	"nself.org/embeddedpg/internal/abi"
 )
 
-// Flags of send and recv that are served, from Linux's <linux/socket.h>.
-const (
-	msgPeek     = 0x02
-	msgTrunc    = 0x20
-	msgDontwait = 0x40
-	msgNosignal = 0x4000
-)
-
-func (p *Process) streamRead(f *openFile, s *stream, b []byte) int32 {
+func (p *Process) streamRead(f *openFile, s *stream, b []byte) (int32, abi.Errno) {
 	if s.ring != nil {
-		n, _ := p.receive(f, s, b, 0)
-		return n
+		n, _, e := p.receive(f, s, b, 0)
+		return n, e
 	}
 	return p.transfer(f, s, unix.POLLIN, false, func() (int, error) { return unix.Read(s.fd, b) })
 }
 
-func (p *Process) streamWrite(f *openFile, s *stream, b []byte) int32 {
+func (p *Process) streamWrite(f *openFile, s *stream, b []byte) (int32, abi.Errno) {
 	if s.kind == streamSocket {
 		return p.send(f, s, b, 0, nil)
 	}
@@ -30,8 +24,8 @@ func (p *Process) streamWrite(f *openFile, s *stream, b []byte) int32 {
 }
 
 // send never raises SIGPIPE: the host program would get it. The guest sees EPIPE.
-func (p *Process) send(f *openFile, s *stream, b []byte, flags int32, to unix.Sockaddr) int32 {
-	return p.transfer(f, s, unix.POLLOUT, flags&msgDontwait != 0, func() (int, error) {
+func (p *Process) send(f *openFile, s *stream, b []byte, flags int32, to unix.Sockaddr) (int32, abi.Errno) {
+	return p.transfer(f, s, unix.POLLOUT, flags&abi.MSG_DONTWAIT != 0, func() (int, error) {
 		if s.ring != nil {
 			return s.ring.Write(b)
 		}
@@ -40,26 +34,26 @@ func (p *Process) send(f *openFile, s *stream, b []byte, flags int32, to unix.So
 }
 
 // sendto(fd, buf, len, flags, addr, addrlen)
-func (p *Process) sendto(a *[6]int32) int32 {
+func (p *Process) sendto(a *[6]int32) (int32, abi.Errno) {
 	f, s, e := p.sock(a[0])
 	if e != 0 {
-		return -e
+		return 0, e
 	}
 	b, ok := p.mem.bytes(uint32(a[1]), uint32(a[2]))
 	if !ok {
-		return -EFAULT
+		return 0, abi.EFAULT
 	}
-	if a[3]&^(msgDontwait|msgNosignal) != 0 {
-		return -EOPNOTSUPP
+	if a[3]&^(abi.MSG_DONTWAIT|abi.MSG_NOSIGNAL) != 0 {
+		return 0, abi.EOPNOTSUPP
 	}
 	var to unix.Sockaddr
-	if a[4] != 0 && s.typ == sockDgram {
+	if a[4] != 0 && s.typ == abi.SOCK_DGRAM {
 		addr, e := p.address(a[4], a[5])
 		if e != 0 {
-			return -e
+			return 0, e
 		}
 		if addr.family != s.domain {
-			return -EAFNOSUPPORT
+			return 0, abi.EAFNOSUPPORT
 		}
 		to = hostSockaddr(addr.ip, s.domain)
 	}
@@ -67,36 +61,34 @@ func (p *Process) sendto(a *[6]int32) int32 {
 }
 
 // recvfrom(fd, buf, len, flags, addr, *addrlen)
-func (p *Process) recvfrom(a *[6]int32) int32 {
+func (p *Process) recvfrom(a *[6]int32) (int32, abi.Errno) {
 	f, s, e := p.sock(a[0])
 	if e != 0 {
-		return -e
+		return 0, e
 	}
 	b, ok := p.mem.bytes(uint32(a[1]), uint32(a[2]))
 	if !ok {
-		return -EFAULT
+		return 0, abi.EFAULT
 	}
-	n, from := p.receive(f, s, b, a[3])
-	if n >= 0 && a[4] != 0 && from != nil {
-		if e := p.putAddress(a[4], a[5], addressOf(from)); e != 0 {
-			return -e
-		}
+	n, from, e := p.receive(f, s, b, a[3])
+	if e == 0 && a[4] != 0 && from != nil {
+		e = p.putAddress(a[4], a[5], addressOf(from))
 	}
-	return n
+	return n, e
 }
 
-func (p *Process) receive(f *openFile, s *stream, b []byte, flags int32) (int32, unix.Sockaddr) {
+func (p *Process) receive(f *openFile, s *stream, b []byte, flags int32) (int32, unix.Sockaddr, abi.Errno) {
 	host := 0
-	if flags&msgPeek != 0 {
+	if flags&abi.MSG_PEEK != 0 {
 		host |= unix.MSG_PEEK
 	}
-	if flags&^(msgPeek|msgTrunc|msgDontwait|msgNosignal) != 0 {
-		return -EOPNOTSUPP, nil
+	if flags&^(abi.MSG_PEEK|abi.MSG_TRUNC|abi.MSG_DONTWAIT|abi.MSG_NOSIGNAL) != 0 {
+		return 0, nil, abi.EOPNOTSUPP
 	}
 	var from unix.Sockaddr
-	n := p.transfer(f, s, unix.POLLIN, flags&msgDontwait != 0, func() (n int, err error) {
+	n, e := p.transfer(f, s, unix.POLLIN, flags&abi.MSG_DONTWAIT != 0, func() (n int, err error) {
 		if s.ring != nil {
-			if n, err = s.ring.Read(b, flags&msgPeek != 0); err == io.EOF {
+			if n, err = s.ring.Read(b, flags&abi.MSG_PEEK != 0); err == io.EOF {
 				err = nil
 			}
 			return n, err
@@ -104,56 +96,56 @@ func (p *Process) receive(f *openFile, s *stream, b []byte, flags int32) (int32,
 		n, from, err = unix.Recvfrom(s.fd, b, host)
 		return n, err
 	})
-	return n, from
+	return n, from, e
 }
 
 // recvmsg serves musl's resolver: data and sender, no control messages.
-func (p *Process) recvmsg(a *[6]int32) int32 {
+func (p *Process) recvmsg(a *[6]int32) (int32, abi.Errno) {
 	f, s, e := p.sock(a[0])
 	if e != 0 {
-		return -e
+		return 0, e
 	}
-	m, ok := p.mem.bytes(uint32(a[1]), sizeofMsghdr)
+	m, ok := p.mem.bytes(uint32(a[1]), abi.SizeofMsghdr)
 	if !ok {
-		return -EFAULT
+		return 0, abi.EFAULT
 	}
-	bufs, e := p.mem.iovecs(u32(m, offMsghdrIov), i32(m, offMsghdrIovlen))
+	bufs, e := p.mem.iovecs(u32(m, abi.OffMsghdrIov), i32(m, abi.OffMsghdrIovlen))
 	if e != 0 {
-		return -e
+		return 0, e
 	}
 	if len(bufs) != 1 {
-		return -EOPNOTSUPP
+		return 0, abi.EOPNOTSUPP
 	}
-	n, from := p.receive(f, s, bufs[0], a[2])
-	if n < 0 {
-		return n
+	n, from, e := p.receive(f, s, bufs[0], a[2])
+	if e != 0 {
+		return 0, e
 	}
-	put32(m, offMsghdrControllen, 0)
-	put32(m, offMsghdrFlags, 0)
-	if name := i32(m, offMsghdrName); name != 0 && from != nil {
-		if e := p.putAddress(name, a[1]+offMsghdrNamelen, addressOf(from)); e != 0 {
-			return -e
+	put32(m, abi.OffMsghdrControllen, 0)
+	put32(m, abi.OffMsghdrFlags, 0)
+	if name := i32(m, abi.OffMsghdrName); name != 0 && from != nil {
+		if e := p.putAddress(name, a[1]+abi.OffMsghdrNamelen, addressOf(from)); e != 0 {
+			return 0, e
 		}
 	}
-	return n
+	return n, 0
 }
 
 // sendmsg serves musl's resolver as recvmsg does.
-func (p *Process) sendmsg(a *[6]int32) int32 {
+func (p *Process) sendmsg(a *[6]int32) (int32, abi.Errno) {
 	f, s, e := p.sock(a[0])
 	if e != 0 {
-		return -e
+		return 0, e
 	}
-	m, ok := p.mem.bytes(uint32(a[1]), sizeofMsghdr)
+	m, ok := p.mem.bytes(uint32(a[1]), abi.SizeofMsghdr)
 	if !ok {
-		return -EFAULT
+		return 0, abi.EFAULT
 	}
-	bufs, e := p.mem.iovecs(u32(m, offMsghdrIov), i32(m, offMsghdrIovlen))
+	bufs, e := p.mem.iovecs(u32(m, abi.OffMsghdrIov), i32(m, abi.OffMsghdrIovlen))
 	if e != 0 {
-		return -e
+		return 0, e
 	}
-	if i32(m, offMsghdrName) != 0 {
-		return -EOPNOTSUPP
+	if i32(m, abi.OffMsghdrName) != 0 {
+		return 0, abi.EOPNOTSUPP
 	}
-	return vectored(bufs, func(b []byte, _ int) int32 { return p.send(f, s, b, a[2], nil) })
+	return vectored(bufs, func(b []byte, _ int) (int32, abi.Errno) { return p.send(f, s, b, a[2], nil) })
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/kernel"
 )
 
@@ -21,17 +22,17 @@ func FuzzSyscalls(f *testing.F) {
 		f.Add(b)
 	}
 	calls := []int32{
-		kernel.SYS_fcntl64, kernel.SYS_dup, kernel.SYS_dup3, kernel.SYS_ioctl, kernel.SYS_mkdirat, kernel.SYS_unlinkat, kernel.SYS_symlinkat,
-		kernel.SYS_linkat, kernel.SYS_truncate64, kernel.SYS_ftruncate64, kernel.SYS_fallocate, kernel.SYS_faccessat, kernel.SYS_chdir, kernel.SYS_fchmod,
-		kernel.SYS_fchmodat, kernel.SYS_openat, kernel.SYS_openat, kernel.SYS_openat, kernel.SYS_close, kernel.SYS_pipe2, kernel.SYS_getdents64, kernel.SYS__llseek,
-		kernel.SYS_read, kernel.SYS_write, kernel.SYS_readv, kernel.SYS_writev, kernel.SYS_pread64, kernel.SYS_pwrite64, kernel.SYS_preadv, kernel.SYS_pwritev2,
-		kernel.SYS_readlinkat, kernel.SYS_fsync, kernel.SYS_sync_file_range, kernel.SYS_fadvise64_64, kernel.SYS_statx, kernel.SYS_utimensat_time64,
-		kernel.SYS_renameat2, kernel.SYS_futex_time64, kernel.SYS_ppoll_time64, kernel.SYS_setitimer, kernel.SYS_clock_gettime64,
-		kernel.SYS_clock_nanosleep_time64, kernel.SYS_sched_getaffinity, kernel.SYS_kill, kernel.SYS_setpgid, kernel.SYS_uname, kernel.SYS_prlimit64,
-		kernel.SYS_prctl, kernel.SYS_getrandom, kernel.SYS_shmget, kernel.SYS_shmctl, kernel.SYS_shmat, kernel.SYS_shmdt, kernel.SYS_mmap2, kernel.SYS_munmap,
-		kernel.SYS_socketpair, kernel.SYS_socket, kernel.SYS_bind, kernel.SYS_listen, kernel.SYS_accept4, kernel.SYS_getsockname, kernel.SYS_sendto,
-		kernel.SYS_recvfrom, kernel.SYS_setsockopt, kernel.SYS_getsockopt, kernel.SYS_shutdown, kernel.SYS_sendmsg, kernel.SYS_recvmsg, kernel.SYS_wait4,
-		kernel.SYS_sigreg, kernel.SYS_exitsig, kernel.SYS_args, kernel.SYS_sigwait, kernel.SYS_spawn, kernel.SYS_exit_group, 0, -1, 1 << 30,
+		abi.SYS_fcntl64, abi.SYS_dup, abi.SYS_dup3, abi.SYS_ioctl, abi.SYS_mkdirat, abi.SYS_unlinkat, abi.SYS_symlinkat,
+		abi.SYS_linkat, abi.SYS_truncate64, abi.SYS_ftruncate64, abi.SYS_fallocate, abi.SYS_faccessat, abi.SYS_chdir, abi.SYS_fchmod,
+		abi.SYS_fchmodat, abi.SYS_openat, abi.SYS_openat, abi.SYS_openat, abi.SYS_close, abi.SYS_pipe2, abi.SYS_getdents64, abi.SYS__llseek,
+		abi.SYS_read, abi.SYS_write, abi.SYS_readv, abi.SYS_writev, abi.SYS_pread64, abi.SYS_pwrite64, abi.SYS_preadv, abi.SYS_pwritev2,
+		abi.SYS_readlinkat, abi.SYS_fsync, abi.SYS_sync_file_range, abi.SYS_fadvise64_64, abi.SYS_statx, abi.SYS_utimensat_time64,
+		abi.SYS_renameat2, abi.SYS_futex_time64, abi.SYS_ppoll_time64, abi.SYS_setitimer, abi.SYS_clock_gettime64,
+		abi.SYS_clock_nanosleep_time64, abi.SYS_sched_getaffinity, abi.SYS_kill, abi.SYS_setpgid, abi.SYS_uname, abi.SYS_prlimit64,
+		abi.SYS_prctl, abi.SYS_getrandom, abi.SYS_shmget, abi.SYS_shmctl, abi.SYS_shmat, abi.SYS_shmdt, abi.SYS_mmap2, abi.SYS_munmap,
+		abi.SYS_socketpair, abi.SYS_socket, abi.SYS_bind, abi.SYS_listen, abi.SYS_accept4, abi.SYS_getsockname, abi.SYS_sendto,
+		abi.SYS_recvfrom, abi.SYS_setsockopt, abi.SYS_getsockopt, abi.SYS_shutdown, abi.SYS_sendmsg, abi.SYS_recvmsg, abi.SYS_wait4,
+		abi.SYS_sigreg, abi.SYS_exitsig, abi.SYS_args, abi.SYS_sigwait, abi.SYS_spawn, abi.SYS_exit_group, 0, -1, 1 << 30,
 	}
 	f.Fuzz(func(t *testing.T, input []byte) {
 		before := countFDs(t)
@@ -44,7 +45,7 @@ func FuzzSyscalls(f *testing.F) {
 						a[i] = values[int(in[i+1])%len(values)]
 					}
 					nr := calls[int(in[0])%len(calls)]
-					if nr == kernel.SYS_socket {
+					if nr == abi.SYS_socket {
 						a[0] = 1 // AF_UNIX: others are the host's network
 					}
 					g.sys(nr, a[:]...)
@@ -57,7 +58,7 @@ func FuzzSyscalls(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		timer := time.AfterFunc(20*time.Millisecond, func() { p.Signal(kernel.SIGKILL) })
+		timer := time.AfterFunc(20*time.Millisecond, func() { p.Signal(abi.SIGKILL) })
 		defer timer.Stop()
 		select {
 		case <-p.Done():
@@ -96,9 +97,8 @@ func (g *guest) values() []uint32 {
 		g.put32(pollfds+8*i, i)
 		g.put32(pollfds+8*i+4, 5)
 	}
-	atFdcwd := int32(-100)
 	return []uint32{
-		0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 64, 100, 512, 1000, 4096, 65536, 1 << 20, 1<<31 - 1, 1 << 31, ^uint32(0), ^uint32(0) - 1, uint32(atFdcwd),
+		0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 64, 100, 512, 1000, 4096, 65536, 1 << 20, 1<<31 - 1, 1 << 31, ^uint32(0), ^uint32(0) - 1, ^uint32(99),
 		0o102, 0o1102, 0o2101, 0o200000, 0o700, 0o4000, 0o1600, 0x200, 0x800,
 		buf, buf, buf, buf + 1, buf + 8, buf + 4095, iovec, iovec, argv, sockaddr, sockaddr, msghdr, pollfds,
 		g.str("/a"), g.str("/a"), g.str("/b"), g.str("/a/b"), g.str("b"), g.str("../.."), g.str("/dev/null"), g.str("/dev/zero"), g.str("/"), g.str(""),

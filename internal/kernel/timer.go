@@ -2,6 +2,8 @@ package kernel
 
 import (
 	"time"
+
+	"nself.org/embeddedpg/internal/abi"
 )
 
 // timer is a process's ITIMER_REAL.
@@ -20,22 +22,21 @@ func (t *timer) stop() {
 	}
 }
 
-// setitimer sets ITIMER_REAL. The structure is Linux's old one for 32 bits, which musl uses:
-// {interval seconds, microseconds, value seconds, microseconds}, each a 32-bit long.
-func (p *Process) setitimer(a *[6]int32) int32 {
-	if a[0] != 0 {
-		return -EINVAL
+// setitimer sets ITIMER_REAL. The structure is Linux's old one for 32 bits, which musl uses.
+func (p *Process) setitimer(a *[6]int32) (int32, abi.Errno) {
+	if a[0] != abi.ITIMER_REAL {
+		return 0, abi.EINVAL
 	}
-	in, ok := p.mem.bytes(uint32(a[1]), 16)
+	in, ok := p.mem.bytes(uint32(a[1]), abi.SizeofItimerval)
 	if !ok {
-		return -EFAULT
+		return 0, abi.EFAULT
 	}
-	interval := time.Duration(i32(in, 0))*time.Second + time.Duration(i32(in, 4))*time.Microsecond
-	value := time.Duration(i32(in, 8))*time.Second + time.Duration(i32(in, 12))*time.Microsecond
+	interval := timeval(in, abi.OffItimervalIntervalSec, abi.OffItimervalIntervalUsec)
+	value := timeval(in, abi.OffItimervalValueSec, abi.OffItimervalValueUsec)
 	var old []byte
 	if a[2] != 0 {
-		if old, ok = p.mem.bytes(uint32(a[2]), 16); !ok {
-			return -EFAULT
+		if old, ok = p.mem.bytes(uint32(a[2]), abi.SizeofItimerval); !ok {
+			return 0, abi.EFAULT
 		}
 	}
 	p.k.mu.Lock()
@@ -45,22 +46,22 @@ func (p *Process) setitimer(a *[6]int32) int32 {
 	}
 	p.timer.stop()
 	if value <= 0 {
-		return 0
+		return 0, 0
 	}
 	p.timer.interval = interval
 	p.armLocked(value)
-	return 0
+	return 0, 0
 }
 
-func (p *Process) getitimer(a *[6]int32) int32 {
-	out, ok := p.mem.bytes(uint32(a[1]), 16)
+func (p *Process) getitimer(a *[6]int32) (int32, abi.Errno) {
+	out, ok := p.mem.bytes(uint32(a[1]), abi.SizeofItimerval)
 	if !ok {
-		return -EFAULT
+		return 0, abi.EFAULT
 	}
 	p.k.mu.Lock()
 	defer p.k.mu.Unlock()
 	p.timer.put(out)
-	return 0
+	return 0, 0
 }
 
 func (p *Process) armLocked(d time.Duration) {
@@ -78,7 +79,7 @@ func (p *Process) fire(gen int) {
 		return
 	}
 	p.timer.deadline = time.Time{}
-	p.postLocked(SIGALRM)
+	p.postLocked(abi.SIGALRM)
 	if p.timer.interval > 0 {
 		p.armLocked(p.timer.interval)
 	}
@@ -90,8 +91,13 @@ func (t *timer) put(b []byte) {
 	if !t.deadline.IsZero() {
 		left = max(time.Until(t.deadline), time.Microsecond)
 	}
-	put32(b, 0, int32(t.interval/time.Second))
-	put32(b, 4, int32(t.interval%time.Second/time.Microsecond))
-	put32(b, 8, int32(left/time.Second))
-	put32(b, 12, int32(left%time.Second/time.Microsecond))
+	put32(b, abi.OffItimervalIntervalSec, int32(t.interval/time.Second))
+	put32(b, abi.OffItimervalIntervalUsec, int32(t.interval%time.Second/time.Microsecond))
+	put32(b, abi.OffItimervalValueSec, int32(left/time.Second))
+	put32(b, abi.OffItimervalValueUsec, int32(left%time.Second/time.Microsecond))
+}
+
+// timeval reads a time of seconds and microseconds.
+func timeval(b []byte, sec, usec int) time.Duration {
+	return time.Duration(i32(b, sec))*time.Second + time.Duration(i32(b, usec))*time.Microsecond
 }

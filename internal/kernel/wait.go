@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"nself.org/embeddedpg/internal/abi"
 )
 
 // pollBuffer is a process's scratch space for poll, so that a wait allocates nothing.
@@ -15,7 +17,7 @@ type pollBuffer struct {
 // block sleeps until one of fds is ready, a deliverable signal is pending (EINTR), the deadline has passed (a zero
 // deadline never does) or something else woke the process. n is the number of ready fds; woken tells that
 // the caller should look again at what it waits for.
-func (p *Process) block(fds []unix.PollFd, deadline time.Time) (n int, woken bool, e int32) {
+func (p *Process) block(fds []unix.PollFd, deadline time.Time) (n int, woken bool, e abi.Errno) {
 	all := append(p.poll.fds[:0], fds...)
 	all = append(all, unix.PollFd{Fd: int32(p.event.r), Events: unix.POLLIN})
 	p.poll.fds = all
@@ -25,7 +27,7 @@ func (p *Process) block(fds []unix.PollFd, deadline time.Time) (n int, woken boo
 	defer atomic.StoreUint32(&p.fast.Waiting, WaitNone)
 	for {
 		if p.deliverable() {
-			return 0, false, EINTR
+			return 0, false, abi.EINTR
 		}
 		timeout := time.Duration(-1)
 		if !deadline.IsZero() {
@@ -42,7 +44,7 @@ func (p *Process) block(fds []unix.PollFd, deadline time.Time) (n int, woken boo
 			p.event.drain()
 			n--
 			if n == 0 && p.deliverable() {
-				return 0, false, EINTR
+				return 0, false, abi.EINTR
 			}
 			woken = true
 		}
@@ -52,7 +54,7 @@ func (p *Process) block(fds []unix.PollFd, deadline time.Time) (n int, woken boo
 }
 
 // waitReady blocks until events are ready on a host descriptor, or a signal is deliverable.
-func (p *Process) waitReady(fd int, events int16) (int16, int32) {
+func (p *Process) waitReady(fd int, events int16) (int16, abi.Errno) {
 	fds := [1]unix.PollFd{{Fd: int32(fd), Events: events}}
 	for {
 		n, _, e := p.block(fds[:], time.Time{})
@@ -66,7 +68,7 @@ func (p *Process) waitReady(fd int, events int16) (int16, int32) {
 }
 
 // waitStream blocks until events are ready, or a signal is deliverable.
-func (p *Process) waitStream(s *stream, events int16) int32 {
+func (p *Process) waitStream(s *stream, events int16) abi.Errno {
 	if s.ring == nil {
 		_, e := p.waitReady(s.fd, events)
 		return e
@@ -77,7 +79,7 @@ func (p *Process) waitStream(s *stream, events int16) int32 {
 		if s.ring.Ready(events) != 0 {
 			return 0
 		}
-		if _, e := p.waitReady(s.ring.BellFD(), pollIn); e != 0 {
+		if _, e := p.waitReady(s.ring.BellFD(), unix.POLLIN); e != 0 {
 			return e
 		}
 		s.ring.Disarm()

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/image"
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/programs"
@@ -88,7 +89,7 @@ func Run(ctx context.Context, c Command) (int, error) {
 				p.Signal(n)
 			}
 		case <-ctx.Done():
-			p.Signal(kernel.SIGKILL)
+			p.Signal(abi.SIGKILL)
 			p.Wait()
 			return 0, ctx.Err()
 		case <-p.Done():

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
@@ -39,11 +40,11 @@ func TestDev(t *testing.T) {
 		must(t, f.Close())
 	}
 	_, err := d.Open("/tty", vfs.O_RDWR, 0)
-	wantErrno(t, err, ENOENT)
+	wantErrno(t, err, abi.ENOENT)
 	_, err = d.Open("/null/x", vfs.O_RDWR, 0)
-	wantErrno(t, err, ENOTDIR)
+	wantErrno(t, err, abi.ENOTDIR)
 	_, err = d.Open("/new", vfs.O_RDWR|vfs.O_CREAT, 0)
-	wantErrno(t, err, EROFS)
-	wantErrno(t, d.Unlink("/null"), EROFS)
-	wantErrno(t, d.Truncate("/null", 0), EINVAL)
+	wantErrno(t, err, abi.EROFS)
+	wantErrno(t, d.Unlink("/null"), abi.EROFS)
+	wantErrno(t, d.Truncate("/null", 0), abi.EINVAL)
 }

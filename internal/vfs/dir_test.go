@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
@@ -18,9 +19,9 @@ func TestNewDirErrors(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	must(t, os.WriteFile(file, nil, 0o600))
 	_, err := vfs.NewDir(file, vfs.DirOptions{})
-	wantErrno(t, err, ENOTDIR)
+	wantErrno(t, err, abi.ENOTDIR)
 	_, err = vfs.NewDir(file+"-none", vfs.DirOptions{})
-	wantErrno(t, err, ENOENT)
+	wantErrno(t, err, abi.ENOENT)
 }
 
 // TestDirIsTheHosts checks that what is written lands in the host's directory,
@@ -56,12 +57,12 @@ func TestDirReadOnly(t *testing.T) {
 func TestSetuidIsRefused(t *testing.T) {
 	eachDir(t, func(t *testing.T, d *vfs.Dir, _ string) {
 		_, err := d.Open("/f", vfs.O_RDWR|vfs.O_CREAT, 0o4755)
-		wantErrno(t, err, EPERM)
-		wantErrno(t, d.Mkdir("/d", 0o2755), EPERM)
+		wantErrno(t, err, abi.EPERM)
+		wantErrno(t, d.Mkdir("/d", 0o2755), abi.EPERM)
 		f := open(t, d, "/f", vfs.O_RDWR|vfs.O_CREAT)
 		defer f.Close()
-		wantErrno(t, f.Chmod(0o6755), EPERM)
-		wantErrno(t, d.Chmod("/f", 0o4755), EPERM)
+		wantErrno(t, f.Chmod(0o6755), abi.EPERM)
+		wantErrno(t, d.Chmod("/f", 0o4755), abi.EPERM)
 		equal(t, "mode", stat(t, d, "/f").Mode, vfs.S_IFREG|0o600)
 	})
 }
@@ -90,7 +91,7 @@ func TestFd(t *testing.T) {
 		must(t, f.Close())
 		equal(t, "Fd after Close", f.Fd(), -1)
 		_, err = f.Read(make([]byte, 1))
-		wantErrno(t, err, EBADF)
+		wantErrno(t, err, abi.EBADF)
 	})
 }
 
@@ -120,7 +121,7 @@ func TestOpenFlagsReachTheHost(t *testing.T) {
 func TestDirectIO(t *testing.T) {
 	eachDir(t, func(t *testing.T, d *vfs.Dir, _ string) {
 		f, err := d.Open("/f", vfs.O_RDWR|vfs.O_CREAT|vfs.O_DIRECT, 0o600)
-		if vfs.Errno(err) == EINVAL {
+		if vfs.Errno(err) == abi.EINVAL {
 			t.Skip("the host's file system has no O_DIRECT")
 		}
 		must(t, err)
@@ -160,9 +161,9 @@ func TestHost(t *testing.T) {
 	must(t, h.Chtimes(dir+"/h", st.Atime.AddDate(-1, 0, 0), st.Mtime.AddDate(-2, 0, 0)))
 	equal(t, "mtime", stat(t, h, dir+"/h").Mtime.Unix(), st.Mtime.AddDate(-2, 0, 0).Unix())
 	equal(t, "list", list(t, h, dir), "d:d f:h l:absolute")
-	wantErrno(t, h.Unlink(dir+"/d"), EISDIR)
-	wantErrno(t, h.Rmdir(dir+"/d"), ENOTEMPTY)
-	wantErrno(t, h.Chmod(dir+"/h", 0o4755), EPERM)
+	wantErrno(t, h.Unlink(dir+"/d"), abi.EISDIR)
+	wantErrno(t, h.Rmdir(dir+"/d"), abi.ENOTEMPTY)
+	wantErrno(t, h.Chmod(dir+"/h", 0o4755), abi.EPERM)
 	f := open(t, h, "/dev/null", vfs.O_RDWR)
 	equal(t, "type", stat(t, h, "/dev/null").Mode&vfs.S_IFMT, vfs.S_IFCHR)
 	must(t, f.Close())

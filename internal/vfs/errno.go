@@ -4,22 +4,13 @@ import (
 	"errors"
 	"io/fs"
 	"syscall"
-)
 
-// Linux's numbers that stand for errors without an errno of their own:
-// include/uapi/asm-generic/errno-base.h.
-const (
-	linuxENOENT = 2
-	linuxEIO    = 5
-	linuxEBADF  = 9
-	linuxEACCES = 13
-	linuxEEXIST = 17
-	linuxEINVAL = 22
+	"nself.org/embeddedpg/internal/abi"
 )
 
 // Errno is the Linux number, positive, of any error of this package: 0 for nil,
 // EIO for one that wraps no known error.
-func Errno(err error) int32 {
+func Errno(err error) abi.Errno {
 	if err == nil {
 		return 0
 	}
@@ -31,15 +22,15 @@ func Errno(err error) int32 {
 	case errors.As(err, &e):
 		return linuxErrno(e)
 	case errors.Is(err, fs.ErrNotExist):
-		return linuxENOENT
+		return abi.ENOENT
 	case errors.Is(err, fs.ErrExist):
-		return linuxEEXIST
+		return abi.EEXIST
 	case errors.Is(err, fs.ErrPermission):
-		return linuxEACCES
+		return abi.EACCES
 	case errors.Is(err, fs.ErrInvalid):
-		return linuxEINVAL
+		return abi.EINVAL
 	case errors.Is(err, fs.ErrClosed):
-		return linuxEBADF
+		return abi.EBADF
 	}
-	return linuxEIO
+	return abi.EIO
 }

@@ -1,19 +1,23 @@
 package vfs
 
-import "syscall"
+import (
+	"syscall"
+
+	"nself.org/embeddedpg/internal/abi"
+)
 
 // hostErrnos has what only macOS and the BSDs have, or have as a second number.
-var hostErrnos = map[syscall.Errno]int32{
-	syscall.ENOTBLK:         15,
-	syscall.ETXTBSY:         26,
-	syscall.EIDRM:           43,
-	syscall.EPROTO:          71,
-	syscall.EBADMSG:         74,
-	syscall.ESOCKTNOSUPPORT: 94,
-	syscall.ENOTSUP:         95,
-	syscall.ESHUTDOWN:       108,
-	syscall.ETOOMANYREFS:    109,
-	syscall.EOWNERDEAD:      130,
-	syscall.ENOTRECOVERABLE: 131,
-	syscall.ENOATTR:         61, // ENODATA
+var hostErrnos = map[syscall.Errno]abi.Errno{
+	syscall.ENOTBLK:         abi.ENOTBLK,
+	syscall.ETXTBSY:         abi.ETXTBSY,
+	syscall.EIDRM:           abi.EIDRM,
+	syscall.EPROTO:          abi.EPROTO,
+	syscall.EBADMSG:         abi.EBADMSG,
+	syscall.ESOCKTNOSUPPORT: abi.ESOCKTNOSUPPORT,
+	syscall.ENOTSUP:         abi.EOPNOTSUPP,
+	syscall.ESHUTDOWN:       abi.ESHUTDOWN,
+	syscall.ETOOMANYREFS:    abi.ETOOMANYREFS,
+	syscall.EOWNERDEAD:      abi.EOWNERDEAD,
+	syscall.ENOTRECOVERABLE: abi.ENOTRECOVERABLE,
+	syscall.ENOATTR:         abi.ENODATA, // ENODATA
 }

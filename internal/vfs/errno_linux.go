@@ -1,12 +1,16 @@
 package vfs
 
-import "syscall"
+import (
+	"syscall"
+
+	"nself.org/embeddedpg/internal/abi"
+)
 
 // linuxErrno is the identity: Linux has the same numbers on every architecture
 // that Go and wasmtime share.
-func linuxErrno(e syscall.Errno) int32 {
+func linuxErrno(e syscall.Errno) abi.Errno {
 	if e <= 0 || e >= 4096 {
-		return linuxEIO
+		return abi.EIO
 	}
-	return int32(e)
+	return abi.Errno(e)
 }

@@ -2,6 +2,10 @@
 
 package vfs
 
-import "syscall"
+import (
+	"syscall"
 
-var hostErrnos map[syscall.Errno]int32
+	"nself.org/embeddedpg/internal/abi"
+)
+
+var hostErrnos map[syscall.Errno]abi.Errno

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
@@ -18,7 +19,7 @@ func TestErrno(t *testing.T) {
 	_, notThere := os.Open("/none/none")
 	for _, c := range []struct {
 		err  error
-		want int32
+		want abi.Errno
 	}{
 		{nil, 0},
 		{syscall.EPERM, 1},

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
@@ -78,33 +79,33 @@ func TestEscape(t *testing.T) {
 							t.Errorf("opened %s with %o: %v", name, flag, f)
 							f.Close()
 						} else {
-							wantErrno(t, err, EACCES)
+							wantErrno(t, err, abi.EACCES)
 						}
 					}
 					_, err := d.Stat(name, true)
-					wantErrno(t, err, EACCES)
-					wantErrno(t, d.Chmod(name, 0o777), EACCES)
-					wantErrno(t, d.Truncate(name, 0), EACCES)
-					wantErrno(t, d.Chtimes(name, time.Unix(1, 0), time.Unix(1, 0)), EACCES)
+					wantErrno(t, err, abi.EACCES)
+					wantErrno(t, d.Chmod(name, 0o777), abi.EACCES)
+					wantErrno(t, d.Truncate(name, 0), abi.EACCES)
+					wantErrno(t, d.Chtimes(name, time.Unix(1, 0), time.Unix(1, 0)), abi.EACCES)
 					if name == link {
 						continue
 					}
 					_, err = d.Stat(name, false)
-					wantErrno(t, err, EACCES)
+					wantErrno(t, err, abi.EACCES)
 					_, err = d.Readlink(name)
-					wantErrno(t, err, EACCES)
-					wantErrno(t, d.Mkdir(name, 0o700), EACCES)
-					wantErrno(t, d.Unlink(name), EACCES)
-					wantErrno(t, d.Rmdir(name), EACCES)
-					wantErrno(t, d.Rename(name, "/stolen"), EACCES)
-					wantErrno(t, d.Rename("/own", name), EACCES)
-					wantErrno(t, d.Link(name, "/stolen"), EACCES)
-					wantErrno(t, d.Link("/own", name), EACCES)
-					wantErrno(t, d.Symlink("x", name), EACCES)
+					wantErrno(t, err, abi.EACCES)
+					wantErrno(t, d.Mkdir(name, 0o700), abi.EACCES)
+					wantErrno(t, d.Unlink(name), abi.EACCES)
+					wantErrno(t, d.Rmdir(name), abi.EACCES)
+					wantErrno(t, d.Rename(name, "/stolen"), abi.EACCES)
+					wantErrno(t, d.Rename("/own", name), abi.EACCES)
+					wantErrno(t, d.Link(name, "/stolen"), abi.EACCES)
+					wantErrno(t, d.Link("/own", name), abi.EACCES)
+					wantErrno(t, d.Symlink("x", name), abi.EACCES)
 				}
 				// The name is cleaned before anything is looked up: no file of ours.
 				_, err := d.Open(link+"/../secret", vfs.O_RDONLY, 0)
-				wantErrno(t, err, ENOENT)
+				wantErrno(t, err, abi.ENOENT)
 			})
 		}
 		for _, link := range links {
@@ -127,7 +128,7 @@ func TestDotDot(t *testing.T) {
 		up := strings.Repeat("../", 30)
 		for _, name := range []string{"../" + filepath.Base(out) + "/secret", "/" + up + out + "/secret", "/d/" + up + out + "/secret", up + "d/../.." + out + "/secret"} {
 			_, err := d.Open(name, vfs.O_RDONLY, 0)
-			wantErrno(t, err, ENOENT)
+			wantErrno(t, err, abi.ENOENT)
 		}
 		for _, name := range []string{"..", "/..", "/d/../..", "../../."} {
 			equal(t, name, stat(t, d, name).Ino, stat(t, d, "/").Ino)
@@ -234,7 +235,7 @@ func TestSpecialFiles(t *testing.T) {
 		for _, name := range special(t, root) {
 			for _, flag := range []int{vfs.O_RDONLY, vfs.O_WRONLY, vfs.O_RDWR, vfs.O_RDWR | vfs.O_CREAT, vfs.O_RDONLY | vfs.O_NONBLOCK, vfs.O_WRONLY | vfs.O_TRUNC} {
 				f, err := d.Open(name, flag, 0o600)
-				wantErrno(t, err, EACCES)
+				wantErrno(t, err, abi.EACCES)
 				if err == nil {
 					f.Close()
 				}
@@ -243,8 +244,8 @@ func TestSpecialFiles(t *testing.T) {
 				continue
 			}
 			_, err := d.Open(name, vfs.O_RDONLY|vfs.O_DIRECTORY, 0)
-			wantErrno(t, err, ENOTDIR)
-			wantErrno(t, d.Truncate(name, 0), EACCES)
+			wantErrno(t, err, abi.ENOTDIR)
+			wantErrno(t, d.Truncate(name, 0), abi.EACCES)
 			if st := stat(t, d, name); st.IsRegular() || st.IsDir() {
 				t.Errorf("%s has mode %o", name, st.Mode)
 			}

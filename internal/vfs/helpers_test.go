@@ -8,30 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"
 	"nself.org/embeddedpg/internal/vfs/vfstest"
-)
-
-// Linux's error numbers that the tests expect, on every host.
-const (
-	EPERM        = 1
-	ENOENT       = 2
-	EIO          = 5
-	EBADF        = 9
-	EACCES       = 13
-	EBUSY        = 16
-	EEXIST       = 17
-	EXDEV        = 18
-	ENOTDIR      = 20
-	EISDIR       = 21
-	EINVAL       = 22
-	EFBIG        = 27
-	ENOSPC       = 28
-	EROFS        = 30
-	ENAMETOOLONG = 36
-	ENOTEMPTY    = 39
-	ELOOP        = 40
-	EOPNOTSUPP   = 95
 )
 
 // eachFS runs a test on a fresh one of every file system that can be written.
@@ -102,7 +81,7 @@ func namespace(t testing.TB, mounts map[string]vfs.FS) *vfs.Namespace {
 	return n
 }
 
-func wantErrno(t testing.TB, err error, errno int32) {
+func wantErrno(t testing.TB, err error, errno abi.Errno) {
 	t.Helper()
 	if got := vfs.Errno(err); got != errno {
 		t.Errorf("got errno %d (%v), want %d", got, err, errno)
@@ -198,18 +177,18 @@ func wantReadOnly(t *testing.T, fs vfs.FS) {
 	for _, c := range []struct {
 		name  string
 		flag  int
-		errno int32
+		errno abi.Errno
 	}{
-		{"/f", vfs.O_RDWR, EROFS},
-		{"/f", vfs.O_WRONLY, EROFS},
-		{"/f", vfs.O_RDONLY | vfs.O_TRUNC, EROFS},
-		{"/f", vfs.O_RDWR | vfs.O_CREAT, EROFS},
-		{"/new", vfs.O_RDWR | vfs.O_CREAT, EROFS},
-		{"/new", vfs.O_RDWR | vfs.O_CREAT | vfs.O_EXCL, EROFS},
-		{"/f", vfs.O_RDWR | vfs.O_CREAT | vfs.O_EXCL, EEXIST},
-		{"/new", vfs.O_RDWR, ENOENT},
-		{"/f/x", vfs.O_RDONLY, ENOTDIR},
-		{"/f/x/y", vfs.O_RDONLY, ENOTDIR},
+		{"/f", vfs.O_RDWR, abi.EROFS},
+		{"/f", vfs.O_WRONLY, abi.EROFS},
+		{"/f", vfs.O_RDONLY | vfs.O_TRUNC, abi.EROFS},
+		{"/f", vfs.O_RDWR | vfs.O_CREAT, abi.EROFS},
+		{"/new", vfs.O_RDWR | vfs.O_CREAT, abi.EROFS},
+		{"/new", vfs.O_RDWR | vfs.O_CREAT | vfs.O_EXCL, abi.EROFS},
+		{"/f", vfs.O_RDWR | vfs.O_CREAT | vfs.O_EXCL, abi.EEXIST},
+		{"/new", vfs.O_RDWR, abi.ENOENT},
+		{"/f/x", vfs.O_RDONLY, abi.ENOTDIR},
+		{"/f/x/y", vfs.O_RDONLY, abi.ENOTDIR},
 	} {
 		f, err := fs.Open(c.name, c.flag, 0o600)
 		if vfs.Errno(err) != c.errno {
@@ -230,15 +209,15 @@ func wantReadOnly(t *testing.T, fs vfs.FS) {
 		"truncate": fs.Truncate("/f", 0),
 		"chtimes":  fs.Chtimes("/f", stat(t, fs, "/f").Mtime, stat(t, fs, "/f").Mtime),
 	} {
-		if vfs.Errno(err) != EROFS {
+		if vfs.Errno(err) != abi.EROFS {
 			t.Errorf("%s: %v, want EROFS", op, err)
 		}
 	}
 	f := open(t, fs, "/f", vfs.O_RDONLY|vfs.O_CREAT)
 	defer f.Close()
-	wantErrno(t, f.Chmod(0o777), EROFS)
+	wantErrno(t, f.Chmod(0o777), abi.EROFS)
 	_, err := f.Write([]byte("y"))
-	wantErrno(t, err, EBADF)
+	wantErrno(t, err, abi.EBADF)
 	equal(t, "content", readAll(t, f), "x")
 	d := open(t, fs, "/d", vfs.O_RDONLY|vfs.O_DIRECTORY)
 	defer d.Close()

@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
@@ -82,13 +83,13 @@ func TestImage(t *testing.T) {
 			equal(t, "seek", fmt.Sprint(at, err), "2997 <nil>")
 			equal(t, "rest", readAll(t, f), "bki")
 			_, err = i.Readlink("/f")
-			wantErrno(t, err, EINVAL)
+			wantErrno(t, err, abi.EINVAL)
 			_, err = i.Readlink("/none")
-			wantErrno(t, err, ENOENT)
+			wantErrno(t, err, abi.ENOENT)
 			_, err = i.Open("/d", vfs.O_RDWR, 0)
-			wantErrno(t, err, EISDIR)
+			wantErrno(t, err, abi.EISDIR)
 			_, err = i.Open("/f", vfs.O_RDONLY|vfs.O_DIRECTORY, 0)
-			wantErrno(t, err, ENOTDIR)
+			wantErrno(t, err, abi.ENOTDIR)
 		})
 	}
 }
@@ -109,7 +110,7 @@ func TestImageDamaged(t *testing.T) {
 	i, err := vfs.NewImage(r)
 	must(t, err)
 	_, err = i.Open("/f", vfs.O_RDONLY, 0)
-	wantErrno(t, err, EIO)
+	wantErrno(t, err, abi.EIO)
 }
 
 func TestImageBeyondItsCache(t *testing.T) {

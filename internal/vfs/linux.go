@@ -1,75 +1,79 @@
 package vfs
 
-import "syscall"
+import (
+	"syscall"
+
+	"nself.org/embeddedpg/internal/abi"
+)
 
 // Flags of open, as the guest passes them on every host. The numbers are those
 // of Linux's include/uapi/asm-generic/fcntl.h, which musl uses for riscv32.
 const (
-	O_RDONLY    = 0
-	O_WRONLY    = 1
-	O_RDWR      = 2
-	O_ACCMODE   = 3
-	O_CREAT     = 0o100
-	O_EXCL      = 0o200
-	O_NOCTTY    = 0o400
-	O_TRUNC     = 0o1000
-	O_APPEND    = 0o2000
-	O_NONBLOCK  = 0o4000
-	O_DSYNC     = 0o10000
-	O_ASYNC     = 0o20000
-	O_DIRECT    = 0o40000
-	O_LARGEFILE = 0o100000
-	O_DIRECTORY = 0o200000
-	O_NOFOLLOW  = 0o400000
-	O_NOATIME   = 0o1000000
-	O_CLOEXEC   = 0o2000000
-	O_SYNC      = 0o4000000 | O_DSYNC
-	O_PATH      = 0o10000000
-	O_TMPFILE   = 0o20000000 | O_DIRECTORY
+	O_RDONLY    = abi.O_RDONLY
+	O_WRONLY    = abi.O_WRONLY
+	O_RDWR      = abi.O_RDWR
+	O_ACCMODE   = abi.O_ACCMODE
+	O_CREAT     = abi.O_CREAT
+	O_EXCL      = abi.O_EXCL
+	O_NOCTTY    = abi.O_NOCTTY
+	O_TRUNC     = abi.O_TRUNC
+	O_APPEND    = abi.O_APPEND
+	O_NONBLOCK  = abi.O_NONBLOCK
+	O_DSYNC     = abi.O_DSYNC
+	O_ASYNC     = abi.O_ASYNC
+	O_DIRECT    = abi.O_DIRECT
+	O_LARGEFILE = abi.O_LARGEFILE
+	O_DIRECTORY = abi.O_DIRECTORY
+	O_NOFOLLOW  = abi.O_NOFOLLOW
+	O_NOATIME   = abi.O_NOATIME
+	O_CLOEXEC   = abi.O_CLOEXEC
+	O_SYNC      = abi.O_SYNC
+	O_PATH      = abi.O_PATH
+	O_TMPFILE   = abi.O_TMPFILE
 )
 
 // Types and permission bits of Stat.Mode: Linux's include/uapi/linux/stat.h.
 const (
-	S_IFMT   = 0o170000
-	S_IFSOCK = 0o140000
-	S_IFLNK  = 0o120000
-	S_IFREG  = 0o100000
-	S_IFBLK  = 0o060000
-	S_IFDIR  = 0o040000
-	S_IFCHR  = 0o020000
-	S_IFIFO  = 0o010000
-	S_ISUID  = 0o004000
-	S_ISGID  = 0o002000
-	S_ISVTX  = 0o001000
+	S_IFMT   = abi.S_IFMT
+	S_IFSOCK = abi.S_IFSOCK
+	S_IFLNK  = abi.S_IFLNK
+	S_IFREG  = abi.S_IFREG
+	S_IFBLK  = abi.S_IFBLK
+	S_IFDIR  = abi.S_IFDIR
+	S_IFCHR  = abi.S_IFCHR
+	S_IFIFO  = abi.S_IFIFO
+	S_ISUID  = abi.S_ISUID
+	S_ISGID  = abi.S_ISGID
+	S_ISVTX  = abi.S_ISVTX
 )
 
 // Types of DirEntry: Linux's include/linux/fs_types.h. Each is the type bits of
 // the mode, shifted right by 12.
 const (
-	DT_UNKNOWN = 0
-	DT_FIFO    = 1
-	DT_CHR     = 2
-	DT_DIR     = 4
-	DT_BLK     = 6
-	DT_REG     = 8
-	DT_LNK     = 10
-	DT_SOCK    = 12
+	DT_UNKNOWN = abi.DT_UNKNOWN
+	DT_FIFO    = abi.DT_FIFO
+	DT_CHR     = abi.DT_CHR
+	DT_DIR     = abi.DT_DIR
+	DT_BLK     = abi.DT_BLK
+	DT_REG     = abi.DT_REG
+	DT_LNK     = abi.DT_LNK
+	DT_SOCK    = abi.DT_SOCK
 )
 
 // Starting points of Seek. SEEK_DATA and SEEK_HOLE are EINVAL where the file
 // system does not know its holes.
 const (
-	SEEK_SET  = 0
-	SEEK_CUR  = 1
-	SEEK_END  = 2
-	SEEK_DATA = 3
-	SEEK_HOLE = 4
+	SEEK_SET  = abi.SEEK_SET
+	SEEK_CUR  = abi.SEEK_CUR
+	SEEK_END  = abi.SEEK_END
+	SEEK_DATA = abi.SEEK_DATA
+	SEEK_HOLE = abi.SEEK_HOLE
 )
 
 // Limits of names in bytes: Linux's include/uapi/linux/limits.h, less the NUL.
 const (
-	NAME_MAX = 255
-	PATH_MAX = 4095
+	NAME_MAX = abi.NAME_MAX
+	PATH_MAX = abi.PATH_MAX - 1
 )
 
 // checkFlags refuses the flags of open that no file system of this package has.

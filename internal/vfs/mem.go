@@ -5,6 +5,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"nself.org/embeddedpg/internal/abi"
 )
 
 // MemLimit is the default of MemOptions.Limit: 64 MiB. A server keeps its
@@ -56,7 +58,7 @@ func (m *Mem) WriteFile(name string, data []byte, perm uint32) error {
 		if abs[i] != '/' {
 			continue
 		}
-		if err := m.Mkdir(abs[:i], 0o755); err != nil && Errno(err) != linuxEEXIST {
+		if err := m.Mkdir(abs[:i], 0o755); err != nil && Errno(err) != abi.EEXIST {
 			return err
 		}
 	}

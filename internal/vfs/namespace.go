@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"nself.org/embeddedpg/internal/abi"
 )
 
 // A Namespace joins file systems into one tree. Each is mounted at a directory,
@@ -177,7 +179,7 @@ func (n *Namespace) one(op, name string, create bool, onFixed error, call func(f
 	switch {
 	case m != nil:
 		err = call(m.fs, inner)
-		if n.leads(abs) && Errno(err) == linuxENOENT {
+		if n.leads(abs) && Errno(err) == abi.ENOENT {
 			return pathError(op, name, syscall.EROFS)
 		}
 		return err

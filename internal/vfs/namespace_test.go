@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
@@ -37,30 +38,30 @@ func TestNamespace(t *testing.T) {
 	equal(t, "inode of a mount point", stat(t, tree, "/pgdata").Dev, stat(t, data, "/").Dev)
 
 	for _, name := range []string{"/", "/pgdata", "/dev", "/dev/shm"} {
-		wantErrno(t, tree.Mkdir(name, 0o700), EEXIST)
-		wantErrno(t, tree.Symlink("x", name), EEXIST)
-		wantErrno(t, tree.Rmdir(name), EBUSY)
-		wantErrno(t, tree.Unlink(name), EISDIR)
-		wantErrno(t, tree.Truncate(name, 0), EISDIR)
-		wantErrno(t, tree.Rename(name, "/x"), EBUSY)
-		wantErrno(t, tree.Rename("/etc", name), EBUSY)
+		wantErrno(t, tree.Mkdir(name, 0o700), abi.EEXIST)
+		wantErrno(t, tree.Symlink("x", name), abi.EEXIST)
+		wantErrno(t, tree.Rmdir(name), abi.EBUSY)
+		wantErrno(t, tree.Unlink(name), abi.EISDIR)
+		wantErrno(t, tree.Truncate(name, 0), abi.EISDIR)
+		wantErrno(t, tree.Rename(name, "/x"), abi.EBUSY)
+		wantErrno(t, tree.Rename("/etc", name), abi.EBUSY)
 		_, err := tree.Open(name, vfs.O_RDWR, 0)
-		wantErrno(t, err, EISDIR)
+		wantErrno(t, err, abi.EISDIR)
 		_, err = tree.Open(name, vfs.O_RDWR|vfs.O_CREAT|vfs.O_EXCL, 0)
-		wantErrno(t, err, EEXIST)
+		wantErrno(t, err, abi.EEXIST)
 		_, err = tree.Readlink(name)
-		wantErrno(t, err, EINVAL)
+		wantErrno(t, err, abi.EINVAL)
 	}
-	wantErrno(t, tree.Rename("/pgdata/PG_VERSION", "/tmp/x"), EXDEV)
-	wantErrno(t, tree.Link("/pgdata/PG_VERSION", "/tmp/x"), EXDEV)
-	wantErrno(t, tree.Rename("/pgdata/none", "/tmp/x"), ENOENT)
+	wantErrno(t, tree.Rename("/pgdata/PG_VERSION", "/tmp/x"), abi.EXDEV)
+	wantErrno(t, tree.Link("/pgdata/PG_VERSION", "/tmp/x"), abi.EXDEV)
+	wantErrno(t, tree.Rename("/pgdata/none", "/tmp/x"), abi.ENOENT)
 	must(t, tree.Rename("/pgdata/PG_VERSION", "/pgdata/x"))
 	must(t, tree.Link("/pgdata/x", "/pgdata/y"))
-	wantErrno(t, tree.Unlink("/dev/null"), EROFS)
+	wantErrno(t, tree.Unlink("/dev/null"), abi.EROFS)
 	_, err := tree.Stat("/pgdata/x/y", true)
-	wantErrno(t, err, ENOTDIR)
+	wantErrno(t, err, abi.ENOTDIR)
 	_, err = tree.Stat("/none", true)
-	wantErrno(t, err, ENOENT)
+	wantErrno(t, err, abi.ENOENT)
 }
 
 // TestNamespaceWithoutRoot has directories that no file system holds.
@@ -77,18 +78,18 @@ func TestNamespaceWithoutRoot(t *testing.T) {
 	writeFile(t, tree, "/a/b/c/f", "x")
 	for _, name := range []string{"/f", "/a/f", "/a/b/f"} {
 		_, err := tree.Open(name, vfs.O_RDONLY, 0)
-		wantErrno(t, err, ENOENT)
+		wantErrno(t, err, abi.ENOENT)
 		_, err = tree.Open(name, vfs.O_RDWR|vfs.O_CREAT, 0)
-		wantErrno(t, err, EROFS)
-		wantErrno(t, tree.Mkdir(name, 0o700), EROFS)
-		wantErrno(t, tree.Unlink(name), ENOENT)
+		wantErrno(t, err, abi.EROFS)
+		wantErrno(t, tree.Mkdir(name, 0o700), abi.EROFS)
+		wantErrno(t, tree.Unlink(name), abi.ENOENT)
 		_, err = tree.Stat(name+"/x", true)
-		wantErrno(t, err, ENOENT)
-		wantErrno(t, tree.Rename("/a/d/none", name), EROFS)
+		wantErrno(t, err, abi.ENOENT)
+		wantErrno(t, tree.Rename("/a/d/none", name), abi.EROFS)
 	}
-	wantErrno(t, tree.Mkdir("/a", 0o700), EEXIST)
-	wantErrno(t, tree.Chmod("/a", 0o700), EROFS)
-	wantErrno(t, tree.Rename("/a", "/x"), EBUSY)
+	wantErrno(t, tree.Mkdir("/a", 0o700), abi.EEXIST)
+	wantErrno(t, tree.Chmod("/a", 0o700), abi.EROFS)
+	wantErrno(t, tree.Rename("/a", "/x"), abi.EBUSY)
 	d := open(t, tree, "/a", vfs.O_RDONLY)
 	defer d.Close()
 	for range 2 {
@@ -117,17 +118,17 @@ func TestNamespaceOneTwice(t *testing.T) {
 	tree := namespace(t, map[string]vfs.FS{"/a": m, "/b": m})
 	writeFile(t, tree, "/a/f", "x")
 	equal(t, "content", readFile(t, tree, "/b/f"), "x")
-	wantErrno(t, tree.Rename("/a/f", "/b/g"), EXDEV)
+	wantErrno(t, tree.Rename("/a/f", "/b/g"), abi.EXDEV)
 }
 
 func TestNamespaceErrors(t *testing.T) {
 	for _, at := range []string{"", "a", "/a/", "/a/../b", "//", "/a//b", "/."} {
-		if _, err := vfs.NewNamespace(map[string]vfs.FS{at: vfs.NewDev()}); vfs.Errno(err) != EINVAL {
+		if _, err := vfs.NewNamespace(map[string]vfs.FS{at: vfs.NewDev()}); vfs.Errno(err) != abi.EINVAL {
 			t.Errorf("mounted at %q: %v", at, err)
 		}
 	}
 	_, err := vfs.NewNamespace(map[string]vfs.FS{"/a": nil})
-	wantErrno(t, err, EINVAL)
+	wantErrno(t, err, abi.EINVAL)
 }
 
 // A probe is a file system that tells what it was asked for.

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unsafe"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/vm"
 )
@@ -62,10 +63,12 @@ func benchmarkCall(b *testing.B, fast bool, setup func(h *host), nr int32, args 
 	}
 }
 
-func BenchmarkCallGo(b *testing.B)         { benchmarkCall(b, false, nil, 172) }
-func BenchmarkCallFastGetpid(b *testing.B) { benchmarkCall(b, true, nil, 172) }
-func BenchmarkCallFastTime(b *testing.B)   { benchmarkCall(b, true, nil, 403, 1, 64) }
-func BenchmarkCallFastWake(b *testing.B)   { benchmarkCall(b, true, nil, 422, 128, 1|128, 1) }
+func BenchmarkCallGo(b *testing.B)         { benchmarkCall(b, false, nil, abi.SYS_getpid) }
+func BenchmarkCallFastGetpid(b *testing.B) { benchmarkCall(b, true, nil, abi.SYS_getpid) }
+func BenchmarkCallFastTime(b *testing.B)   { benchmarkCall(b, true, nil, abi.SYS_clock_gettime64, 1, 64) }
+func BenchmarkCallFastWake(b *testing.B) {
+	benchmarkCall(b, true, nil, abi.SYS_futex_time64, 128, 1|128, 1)
+}
 
 func withFile(b *testing.B) func(h *host) {
 	f, err := os.CreateTemp(b.TempDir(), "")
@@ -82,14 +85,16 @@ func withFile(b *testing.B) func(h *host) {
 }
 
 func BenchmarkCallFastPread8k(b *testing.B) {
-	benchmarkCall(b, true, withFile(b), 67, 3, 8192, 8192, 0, 0)
+	benchmarkCall(b, true, withFile(b), abi.SYS_pread64, 3, 8192, 8192, 0, 0)
 }
 
 func BenchmarkCallFastPwrite8k(b *testing.B) {
-	benchmarkCall(b, true, withFile(b), 68, 3, 8192, 8192, 0, 0)
+	benchmarkCall(b, true, withFile(b), abi.SYS_pwrite64, 3, 8192, 8192, 0, 0)
 }
 
-func BenchmarkCallFastSeek(b *testing.B) { benchmarkCall(b, true, withFile(b), 62, 3, 0, 0, 64, 0) }
+func BenchmarkCallFastSeek(b *testing.B) {
+	benchmarkCall(b, true, withFile(b), abi.SYS__llseek, 3, 0, 0, 64, 0)
+}
 
 // BenchmarkHostPread8k is the same call without a guest, for comparison.
 func BenchmarkHostPread8k(b *testing.B) {

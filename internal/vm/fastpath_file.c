@@ -34,7 +34,7 @@ int32_t fp_vector_at(struct fastpath *l, struct guest_memory *m, const int32_t *
 	uint64_t total;
 	uint32_t flags;
 	int64_t off = i64(a[3], a[4]);
-	if (two && ((a[5] & ~(write ? G_RWF_NOAPPEND : 0)) != 0 || off == -1))
+	if (two && ((a[5] & ~(write ? GUEST_RWF_NOAPPEND : 0)) != 0 || off == -1))
 		return ASK;
 	int host = lookup(l, a[0], FASTPATH_FILE | (write ? FASTPATH_WRITE : FASTPATH_READ), &flags);
 	if (host < 0 || a[2] < 1 || a[2] > MAX_IOV)

@@ -78,16 +78,16 @@ static int32_t wait_words(uint32_t *word, uint32_t val, bool private, uint32_t *
 /* futex64 serves FUTEX_WAIT and FUTEX_WAKE; a wait ends with -EINTR when a signal is deliverable. */
 int32_t fp_futex(struct fastpath *l, struct guest_memory *m, const int32_t *a)
 {
-	bool private = a[1] & FUTEX_PRIVATE_FLAG;
-	int op = a[1] & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
-	if (op != FUTEX_WAIT && op != FUTEX_WAKE)
+	bool private = a[1] & GUEST_FUTEX_PRIVATE;
+	int op = a[1] & ~(GUEST_FUTEX_PRIVATE | GUEST_FUTEX_CLOCK_REALTIME);
+	if (op != GUEST_FUTEX_WAIT && op != GUEST_FUTEX_WAKE)
 		return ASK;
 	uint32_t *word = guest(m, (uint32_t)a[0], 4);
 	if (word == NULL)
 		return -EFAULT;
 	if (a[0] & 3)
 		return -EINVAL;
-	if (op == FUTEX_WAKE)
+	if (op == GUEST_FUTEX_WAKE)
 		return (int32_t)sys3(SYS_futex, (long)word, FUTEX_WAKE | (private ? FUTEX_PRIVATE_FLAG : 0), a[2]);
 
 	uint32_t val = (uint32_t)a[2];

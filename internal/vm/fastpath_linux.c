@@ -6,43 +6,16 @@
  */
 #include "fastpath_linux.h"
 
-/* Guest system call numbers, Linux <asm-generic/unistd.h> with 64-bit times. */
-enum {
-	G_llseek = 62,
-	G_read = 63,
-	G_write = 64,
-	G_readv = 65,
-	G_writev = 66,
-	G_pread64 = 67,
-	G_pwrite64 = 68,
-	G_preadv = 69,
-	G_pwritev = 70,
-	G_fsync = 82,
-	G_fdatasync = 83,
-	G_sync_file_range = 84,
-	G_kill = 129,
-	G_getpid = 172,
-	G_sendto = 206,
-	G_recvfrom = 207,
-	G_fadvise64 = 223,
-	G_preadv2 = 286,
-	G_pwritev2 = 287,
-	G_clock_gettime64 = 403,
-	G_clock_nanosleep_time64 = 407,
-	G_ppoll_time64 = 414,
-	G_futex_time64 = 422,
-};
-
 /* get_timespec reads a struct timespec; 0 or -errno. Of its nanoseconds 32 bits are defined. */
 int32_t fp_get_timespec(struct guest_memory *m, int32_t addr, struct timespec *t)
 {
 	int64_t sec;
 	int32_t nsec;
-	const char *p = guest(m, (uint32_t)addr, 16);
+	const char *p = guest(m, (uint32_t)addr, GUEST_SIZEOF_Timespec);
 	if (p == NULL)
 		return -EFAULT;
-	memcpy(&sec, p, 8);
-	memcpy(&nsec, p + 8, 4);
+	memcpy(&sec, p + GUEST_OFF_TimespecSec, sizeof sec);
+	memcpy(&nsec, p + GUEST_OFF_TimespecNsec, sizeof nsec);
 	if (sec < 0 || nsec < 0 || nsec >= 1000000000)
 		return -EINVAL;
 	t->tv_sec = sec;
@@ -53,6 +26,7 @@ int32_t fp_get_timespec(struct guest_memory *m, int32_t addr, struct timespec *t
 int32_t fp_put_timespec(struct guest_memory *m, int32_t addr, const struct timespec *t)
 {
 	int64_t v[2] = {t->tv_sec, t->tv_nsec};
+	_Static_assert(sizeof v == GUEST_SIZEOF_Timespec && GUEST_OFF_TimespecNsec == 8, "struct timespec");
 	void *p = guest(m, (uint32_t)addr, sizeof v);
 	if (p == NULL)
 		return -EFAULT;
@@ -63,13 +37,14 @@ int32_t fp_put_timespec(struct guest_memory *m, int32_t addr, const struct times
 /* get_iovec converts n iovecs of the guest; 0 or -errno. *total is the sum of their lengths. */
 int32_t fp_get_iovec(struct guest_memory *m, int32_t addr, int32_t n, struct iovec *out, uint64_t *total)
 {
-	const char *p = guest(m, (uint32_t)addr, (uint64_t)n * 8);
+	const char *p = guest(m, (uint32_t)addr, (uint64_t)n * GUEST_SIZEOF_Iovec);
 	if (p == NULL)
 		return -EFAULT;
 	*total = 0;
 	for (int32_t i = 0; i < n; i++) {
 		uint32_t v[2];
-		memcpy(v, p + 8 * (size_t)i, sizeof v);
+		_Static_assert(sizeof v == GUEST_SIZEOF_Iovec && GUEST_OFF_IovecLen == 4, "struct iovec");
+		memcpy(v, p + GUEST_SIZEOF_Iovec * (size_t)i, sizeof v);
 		if ((out[i].iov_base = guest(m, v[0], v[1])) == NULL)
 			return -EFAULT;
 		out[i].iov_len = v[1];
@@ -109,73 +84,73 @@ bool fastpath_serve(struct fastpath *l, struct guest_memory *m, int32_t nr, cons
 	if (__atomic_load_n(&l->sig, __ATOMIC_RELAXED) == 0 || __atomic_load_n(&l->off, __ATOMIC_RELAXED) != 0)
 		return false;
 	switch (nr) {
-	case G_llseek:
+	case GUEST_SYS__llseek:
 		r = fp_seek(l, m, a);
 		break;
-	case G_read:
+	case GUEST_SYS_read:
 		r = fp_transfer(l, m, a, false, 0);
 		break;
-	case G_write:
+	case GUEST_SYS_write:
 		r = fp_transfer(l, m, a, true, 0);
 		break;
-	case G_readv:
+	case GUEST_SYS_readv:
 		r = fp_vector(l, m, a, false);
 		break;
-	case G_writev:
+	case GUEST_SYS_writev:
 		r = fp_vector(l, m, a, true);
 		break;
-	case G_pread64:
+	case GUEST_SYS_pread64:
 		r = fp_at(l, m, a, false);
 		break;
-	case G_pwrite64:
+	case GUEST_SYS_pwrite64:
 		r = fp_at(l, m, a, true);
 		break;
-	case G_preadv:
+	case GUEST_SYS_preadv:
 		r = fp_vector_at(l, m, a, false, false);
 		break;
-	case G_pwritev:
+	case GUEST_SYS_pwritev:
 		r = fp_vector_at(l, m, a, true, false);
 		break;
-	case G_preadv2:
+	case GUEST_SYS_preadv2:
 		r = fp_vector_at(l, m, a, false, true);
 		break;
-	case G_pwritev2:
+	case GUEST_SYS_pwritev2:
 		r = fp_vector_at(l, m, a, true, true);
 		break;
-	case G_fsync:
+	case GUEST_SYS_fsync:
 		r = fp_file_call(l, a[0], SYS_fsync, 0, 0, 0);
 		break;
-	case G_fdatasync:
+	case GUEST_SYS_fdatasync:
 		r = fp_file_call(l, a[0], SYS_fdatasync, 0, 0, 0);
 		break;
-	case G_sync_file_range:
+	case GUEST_SYS_sync_file_range:
 		r = fp_file_call(l, a[0], SYS_sync_file_range, i64(a[1], a[2]), i64(a[3], a[4]), a[5]);
 		break;
-	case G_fadvise64:
+	case GUEST_SYS_fadvise64_64:
 		r = fp_file_call(l, a[0], SYS_fadvise64, i64(a[1], a[2]), i64(a[3], a[4]), a[5]);
 		break;
-	case G_kill:
+	case GUEST_SYS_kill:
 		r = fp_kill(l, a[0], a[1]);
 		break;
-	case G_getpid:
+	case GUEST_SYS_getpid:
 		r = l->pid;
 		break;
-	case G_sendto:
+	case GUEST_SYS_sendto:
 		r = fp_sockio(l, m, a, true);
 		break;
-	case G_recvfrom:
+	case GUEST_SYS_recvfrom:
 		r = fp_sockio(l, m, a, false);
 		break;
-	case G_clock_gettime64:
+	case GUEST_SYS_clock_gettime64:
 		r = fp_gettime(m, a);
 		break;
-	case G_clock_nanosleep_time64:
+	case GUEST_SYS_clock_nanosleep_time64:
 		r = fp_nanosleep(l, m, a);
 		break;
-	case G_ppoll_time64:
+	case GUEST_SYS_ppoll_time64:
 		r = fp_ppoll(l, m, a);
 		break;
-	case G_futex_time64:
+	case GUEST_SYS_futex_time64:
 		r = fp_futex(l, m, a);
 		break;
 	default:

@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "abi_gen.h"
 #include "fastpath.h"
 #include "ring.h"
 #include "syscall_linux.h"
@@ -34,10 +35,42 @@ enum {
 	MAX_POLL = 32,       /* descriptors in one poll served here */
 	MAX_IOV = 128,       /* PostgreSQL's PG_IOV_MAX (src/include/port/pg_iovec.h) */
 	MAX_RW = 0x7ffff000, /* MAX_RW_COUNT of <linux/fs.h>: no transfer is longer */
-	G_RWF_NOAPPEND = 32, /* RWF_NOAPPEND of <linux/fs.h>, Linux 6.9; musl's pwrite passes it */
 };
 
-#define SIGKILL_BIT (1u << (SIGKILL - 1))
+#define SIGKILL_BIT (1u << (GUEST_SIGKILL - 1))
+
+/* What guest and host agree on, so that it goes through as it is. */
+#define AGREE(name) _Static_assert((int)GUEST_##name == (int)(name), #name)
+AGREE(EINTR);
+AGREE(EAGAIN);
+AGREE(EFAULT);
+AGREE(EINVAL);
+AGREE(EPIPE);
+AGREE(ECONNRESET);
+AGREE(ETIMEDOUT);
+AGREE(EOVERFLOW);
+AGREE(POLLIN);
+AGREE(POLLPRI);
+AGREE(POLLOUT);
+AGREE(POLLERR);
+AGREE(POLLHUP);
+AGREE(POLLNVAL);
+AGREE(MSG_PEEK);
+AGREE(MSG_DONTWAIT);
+AGREE(MSG_NOSIGNAL);
+AGREE(SEEK_END);
+AGREE(SEEK_HOLE);
+AGREE(SIGKILL);
+AGREE(CLOCK_REALTIME);
+AGREE(CLOCK_MONOTONIC);
+AGREE(CLOCK_PROCESS_CPUTIME_ID);
+AGREE(CLOCK_THREAD_CPUTIME_ID);
+AGREE(CLOCK_MONOTONIC_RAW);
+AGREE(CLOCK_REALTIME_COARSE);
+AGREE(CLOCK_MONOTONIC_COARSE);
+AGREE(CLOCK_BOOTTIME);
+_Static_assert(sizeof(struct pollfd) == GUEST_SIZEOF_Pollfd && offsetof(struct pollfd, events) == GUEST_OFF_PollfdEvents &&
+	offsetof(struct pollfd, revents) == GUEST_OFF_PollfdRevents, "struct pollfd");
 
 /* ASK is what the helpers return for "ask Go"; no errno and no result has this value. */
 enum { ASK = INT_MIN };

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/kernel"
 )
 
@@ -34,11 +35,15 @@ func futexWake(word *uint32) {
 	unix.Syscall(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), 1|128, 1<<30)
 }
 
-// Guest system call numbers.
+// Guest system calls, as a test names them.
 const (
-	llseek, read, write, readv, writev, pread, pwrite, preadv, pwritev = 62, 63, 64, 65, 66, 67, 68, 69, 70
-	fsync, fdatasync, syncRange, fadvise, preadv2, pwritev2            = 82, 83, 84, 223, 286, 287
-	getpid, sendto, recvfrom, gettime, nanosleep, ppoll, futex         = 172, 206, 207, 403, 407, 414, 422
+	llseek, read, write, readv, writev = abi.SYS__llseek, abi.SYS_read, abi.SYS_write, abi.SYS_readv, abi.SYS_writev
+	pread, pwrite, preadv, pwritev     = abi.SYS_pread64, abi.SYS_pwrite64, abi.SYS_preadv, abi.SYS_pwritev
+	preadv2, pwritev2                  = abi.SYS_preadv2, abi.SYS_pwritev2
+	fsync, fdatasync, syncRange        = abi.SYS_fsync, abi.SYS_fdatasync, abi.SYS_sync_file_range
+	fadvise, getpid, gettime           = abi.SYS_fadvise64_64, abi.SYS_getpid, abi.SYS_clock_gettime64
+	sendto, recvfrom                   = abi.SYS_sendto, abi.SYS_recvfrom
+	nanosleep, ppoll, futex            = abi.SYS_clock_nanosleep_time64, abi.SYS_ppoll_time64, abi.SYS_futex_time64
 )
 
 const (

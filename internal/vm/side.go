@@ -15,6 +15,7 @@ import (
 	"time"
 	"unsafe"
 
+	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/kernel"
 )
 
@@ -194,18 +195,15 @@ type slots struct {
 	funcs map[uint32]uint32 // slots of the program's functions that had none
 }
 
-// firstFreeSlot: lower indexes have meanings for C programs, such as SIG_IGN.
-const firstFreeSlot = 64
-
 // take reserves n slots of those below the program's own.
 func (t *slots) take(n, align uint32, main *wasmFile) (uint32, error) {
 	if t.next == 0 {
-		t.next, t.funcs = firstFreeSlot, map[uint32]uint32{}
+		t.next, t.funcs = abi.FirstSlot, map[uint32]uint32{}
 	}
 	at := (uint64(t.next) + uint64(align) - 1) &^ (uint64(align) - 1)
 	if at+uint64(n) > uint64(main.firstSlot) {
 		return 0, fmt.Errorf("no room for its %d functions in the process' table: %d of %d slots are used by other modules",
-			n, t.next-firstFreeSlot, max(main.firstSlot, firstFreeSlot)-firstFreeSlot)
+			n, t.next-abi.FirstSlot, max(main.firstSlot, abi.FirstSlot)-abi.FirstSlot)
 	}
 	t.next = uint32(at) + n
 	return uint32(at), nil

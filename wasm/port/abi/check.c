@@ -1,29 +1,45 @@
 /*
- * Asserts the layouts of structs.h, and spells out the ones that musl keeps to
- * itself: what goes through the system call, where that differs from the
- * structure of the public header.
+ * Asserts the numbers of constants.h and the layouts of structs.h, and spells
+ * out the ones that musl keeps to itself: what goes through the system call,
+ * where that differs from the public header.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/auxv.h>
+#include <sys/ioctl.h>
 #include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/sysinfo.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
-#include <fcntl.h>
+#include <sys/wait.h>
 #include <time.h>
-#include <utime.h>
-#include "ksigaction.h"
+#include <unistd.h>
+#include "futex.h"
+#include "guest_barrier.h"
+
+/* shmctl's command: musl adds the flag to IPC_STAT for a 32-bit long (src/ipc/shmctl.c). */
+#define IPC_TIME64 (IPC_STAT & 0x100)
+
+/* Linux's: musl adds O_PATH, for O_SEARCH and O_EXEC. */
+#undef O_ACCMODE
+#define O_ACCMODE 03
 
 /* A time in a system call whose number ends in time64 (and in futex). */
 struct timespec64 {
@@ -47,6 +63,9 @@ struct rusage32 {
 struct sigwords {
 	uint32_t pending, blocked;
 };
+
+#define C(name, number) _Static_assert((long)(name) == (long)(number), #name);
+#include "constants.h"
 
 #define S(name, type, size) \
 	_Static_assert(sizeof(type) == size, "size of " #type);

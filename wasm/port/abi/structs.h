@@ -1,8 +1,8 @@
 /*
  * The structures that the kernel reads or writes in guest memory, and where
- * their fields lie. The numbers are the contract: check.c asserts them against
- * the headers when libc is built, and wasm/abi.sh turns the same lines into Go
- * (internal/kernel/abi_gen.go).
+ * the fields lie that it knows. The numbers are the contract: check.c asserts
+ * them against the headers when libc is built, and wasm/abi.sh turns the same
+ * lines into Go (internal/abi) and C (internal/vm/abi_gen.h).
  *
  *	S(Name, type, size)
  *	F(Name, Field, type, field, offset)
@@ -31,7 +31,6 @@ F(Statx, Ino, struct statx, stx_ino, 32)
 F(Statx, Size, struct statx, stx_size, 40)
 F(Statx, Blocks, struct statx, stx_blocks, 48)
 F(Statx, Atime, struct statx, stx_atime, 64)
-F(Statx, Btime, struct statx, stx_btime, 80)
 F(Statx, Ctime, struct statx, stx_ctime, 96)
 F(Statx, Mtime, struct statx, stx_mtime, 112)
 F(Statx, RdevMajor, struct statx, stx_rdev_major, 128)
@@ -39,35 +38,14 @@ F(Statx, RdevMinor, struct statx, stx_rdev_minor, 132)
 F(Statx, DevMajor, struct statx, stx_dev_major, 136)
 F(Statx, DevMinor, struct statx, stx_dev_minor, 140)
 
-S(StatxTimestamp, struct statx_timestamp, 16)
 F(StatxTimestamp, Sec, struct statx_timestamp, tv_sec, 0)
 F(StatxTimestamp, Nsec, struct statx_timestamp, tv_nsec, 8)
-
-S(Statfs, struct statfs, 88)
-F(Statfs, Type, struct statfs, f_type, 0)
-F(Statfs, Bsize, struct statfs, f_bsize, 4)
-F(Statfs, Blocks, struct statfs, f_blocks, 8)
-F(Statfs, Bfree, struct statfs, f_bfree, 16)
-F(Statfs, Bavail, struct statfs, f_bavail, 24)
-F(Statfs, Files, struct statfs, f_files, 32)
-F(Statfs, Ffree, struct statfs, f_ffree, 40)
-F(Statfs, Fsid, struct statfs, f_fsid, 48)
-F(Statfs, Namelen, struct statfs, f_namelen, 56)
-F(Statfs, Frsize, struct statfs, f_frsize, 60)
-F(Statfs, Flags, struct statfs, f_flags, 64)
 
 F(Dirent, Ino, struct dirent, d_ino, 0)
 F(Dirent, Off, struct dirent, d_off, 8)
 F(Dirent, Reclen, struct dirent, d_reclen, 16)
 F(Dirent, Type, struct dirent, d_type, 18)
 F(Dirent, Name, struct dirent, d_name, 19)
-
-S(Flock, struct flock, 32)
-F(Flock, Type, struct flock, l_type, 0)
-F(Flock, Whence, struct flock, l_whence, 2)
-F(Flock, Start, struct flock, l_start, 8)
-F(Flock, Len, struct flock, l_len, 16)
-F(Flock, Pid, struct flock, l_pid, 24)
 
 S(Rlimit, struct rlimit, 16)
 F(Rlimit, Cur, struct rlimit, rlim_cur, 0)
@@ -78,21 +56,11 @@ F(Rusage, UtimeSec, struct rusage32, utime_sec, 0)
 F(Rusage, UtimeUsec, struct rusage32, utime_usec, 4)
 F(Rusage, StimeSec, struct rusage32, stime_sec, 8)
 F(Rusage, StimeUsec, struct rusage32, stime_usec, 12)
-F(Rusage, Maxrss, struct rusage32, maxrss, 16)
-F(Rusage, Minflt, struct rusage32, minflt, 32)
-F(Rusage, Majflt, struct rusage32, majflt, 36)
-F(Rusage, Inblock, struct rusage32, inblock, 44)
-F(Rusage, Oublock, struct rusage32, oublock, 48)
-F(Rusage, Nvcsw, struct rusage32, nvcsw, 64)
-F(Rusage, Nivcsw, struct rusage32, nivcsw, 68)
 
 S(Sysinfo, struct sysinfo, 312)
 F(Sysinfo, Uptime, struct sysinfo, uptime, 0)
-F(Sysinfo, Loads, struct sysinfo, loads, 4)
 F(Sysinfo, Totalram, struct sysinfo, totalram, 16)
 F(Sysinfo, Freeram, struct sysinfo, freeram, 20)
-F(Sysinfo, Sharedram, struct sysinfo, sharedram, 24)
-F(Sysinfo, Procs, struct sysinfo, procs, 40)
 F(Sysinfo, MemUnit, struct sysinfo, mem_unit, 52)
 
 S(Utsname, struct utsname, 390)
@@ -101,7 +69,6 @@ F(Utsname, Nodename, struct utsname, nodename, 65)
 F(Utsname, Release, struct utsname, release, 130)
 F(Utsname, Version, struct utsname, version, 195)
 F(Utsname, Machine, struct utsname, machine, 260)
-F(Utsname, Domainname, struct utsname, domainname, 325)
 
 S(Pollfd, struct pollfd, 8)
 F(Pollfd, Fd, struct pollfd, fd, 0)
@@ -117,7 +84,6 @@ F(Msghdr, Name, struct msghdr, msg_name, 0)
 F(Msghdr, Namelen, struct msghdr, msg_namelen, 4)
 F(Msghdr, Iov, struct msghdr, msg_iov, 8)
 F(Msghdr, Iovlen, struct msghdr, msg_iovlen, 12)
-F(Msghdr, Control, struct msghdr, msg_control, 16)
 F(Msghdr, Controllen, struct msghdr, msg_controllen, 20)
 F(Msghdr, Flags, struct msghdr, msg_flags, 24)
 
@@ -126,24 +92,14 @@ F(SockaddrUn, Family, struct sockaddr_un, sun_family, 0)
 F(SockaddrUn, Path, struct sockaddr_un, sun_path, 2)
 
 S(SockaddrIn, struct sockaddr_in, 16)
-F(SockaddrIn, Family, struct sockaddr_in, sin_family, 0)
 F(SockaddrIn, Port, struct sockaddr_in, sin_port, 2)
 F(SockaddrIn, Addr, struct sockaddr_in, sin_addr, 4)
 
 S(SockaddrIn6, struct sockaddr_in6, 28)
-F(SockaddrIn6, Family, struct sockaddr_in6, sin6_family, 0)
 F(SockaddrIn6, Port, struct sockaddr_in6, sin6_port, 2)
-F(SockaddrIn6, Flowinfo, struct sockaddr_in6, sin6_flowinfo, 4)
 F(SockaddrIn6, Addr, struct sockaddr_in6, sin6_addr, 8)
 F(SockaddrIn6, ScopeId, struct sockaddr_in6, sin6_scope_id, 24)
 
-S(SockaddrStorage, struct sockaddr_storage, 128)
-
-S(Linger, struct linger, 8)
-F(Linger, Onoff, struct linger, l_onoff, 0)
-F(Linger, Linger, struct linger, l_linger, 4)
-
-S(IpcPerm, struct ipc_perm, 36)
 F(IpcPerm, Key, struct ipc_perm, __key, 0)
 F(IpcPerm, Uid, struct ipc_perm, uid, 4)
 F(IpcPerm, Gid, struct ipc_perm, gid, 8)
@@ -152,19 +108,9 @@ F(IpcPerm, Cgid, struct ipc_perm, cgid, 16)
 F(IpcPerm, Mode, struct ipc_perm, mode, 20)
 
 S(ShmidDs, struct shmid_ds, 112)
-F(Shm, Perm, struct shmid_ds, shm_perm, 0)
 F(Shm, Segsz, struct shmid_ds, shm_segsz, 36)
-F(Shm, AtimeLo, struct shmid_ds, __shm_atime_lo, 40)
-F(Shm, DtimeLo, struct shmid_ds, __shm_dtime_lo, 48)
-F(Shm, CtimeLo, struct shmid_ds, __shm_ctime_lo, 56)
 F(Shm, Cpid, struct shmid_ds, shm_cpid, 64)
-F(Shm, Lpid, struct shmid_ds, shm_lpid, 68)
 F(Shm, Nattch, struct shmid_ds, shm_nattch, 72)
-
-S(Sigaction, struct k_sigaction, 20)
-F(Sigaction, Handler, struct k_sigaction, handler, 0)
-F(Sigaction, Flags, struct k_sigaction, flags, 4)
-F(Sigaction, Mask, struct k_sigaction, mask, 12)
 
 S(Sigwords, struct sigwords, 8)
 F(Sigwords, Pending, struct sigwords, pending, 0)
