@@ -69,6 +69,7 @@ const (
 	StageRecover = backup.StageRecover // the write-ahead log is replayed
 	StageRestore = backup.StageRestore // pg_restore or psql; tables
 	StageSwap    = backup.StageSwap    // the new database or data directory takes the place of the old one
+	StageArchive = backup.StageArchive // the log that was written during a base backup is archived
 	StageFlush   = backup.StageFlush   // checksums of the files, and flushing to disk
 )
 
@@ -82,7 +83,8 @@ func (s *Server) Backup(ctx context.Context, o BackupOptions) (*Backup, error) {
 	return s.create(ctx, o, backup.Create)
 }
 
-// BaseBackup copies the whole cluster with pg_basebackup while the server goes on working, for RestoreBase. Otherwise it is as Backup.
+// BaseBackup copies the whole cluster with pg_basebackup while the server goes on working, for RestoreBase. With
+// Config.ArchiveDir it fails unless the log is archived there up to the end of the backup. Otherwise it is as Backup.
 func (s *Server) BaseBackup(ctx context.Context, o BackupOptions) (*Backup, error) {
 	return s.create(ctx, o, backup.CreateBase)
 }
@@ -93,7 +95,31 @@ func (s *Server) create(ctx context.Context, o BackupOptions, f func(context.Con
 		return nil, err
 	}
 	defer closeDoor()
-	return f(ctx, t, backup.CreateOptions(o))
+	return f(ctx, t, backup.CreateOptions{
+		Dir: o.Dir, Name: o.Name, Tag: o.Tag, Database: o.Database, Format: o.Format, NoSums: o.NoSums, Archive: s.archiveDir(), Progress: o.Progress,
+	})
+}
+
+// archiveDir is where the log must be archived to, "" where Config.Settings say otherwise.
+func (s *Server) archiveDir() string {
+	for _, name := range []string{"archive_mode", "archive_library", "archive_command", "basic_archive.archive_directory"} {
+		if _, own := s.cfg.Settings[name]; own {
+			return ""
+		}
+	}
+	return s.cfg.ArchiveDir
+}
+
+// CheckArchive is an error if the server fails to archive its write-ahead log, or no longer archives it to the directory that
+// Config.ArchiveDir names, because that was moved or removed: the server keeps the one that it opened in Start. A failure
+// counts until the next segment is archived. It returns nil for a server that archives nothing.
+func (s *Server) CheckArchive(ctx context.Context) error {
+	t, closeDoor, err := s.door(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeDoor()
+	return backup.CheckArchive(ctx, t, s.archiveDir())
 }
 
 // Backups returns the backups in a directory, oldest first; only those of one name if name is not empty. An empty dir is

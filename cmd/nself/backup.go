@@ -140,10 +140,14 @@ moment since.`,
 			if err != nil {
 				return err
 			}
+			archive, err := b.archiveDir()
+			if err != nil {
+				return err
+			}
 			begin := time.Now()
 			show := newBackupProgress(cmd.ErrOrStderr())
 			made, err := make(cmd.Context(), t, backup.CreateOptions{
-				Dir: dir, Name: name, Tag: tag, Database: cmp.Or(database, db.name), Format: backup.Format(format), NoSums: noSums, Progress: show.show,
+				Dir: dir, Name: name, Tag: tag, Database: cmp.Or(database, db.name), Format: backup.Format(format), NoSums: noSums, Archive: archive, Progress: show.show,
 			})
 			show.end()
 			if err != nil {
@@ -174,7 +178,7 @@ func newBackupProgress(w io.Writer) *backupProgress {
 }
 
 var backupStages = map[backup.Stage]string{
-	backup.StageDump: "Dumping", backup.StageSum: "Adding up tables", backup.StageCopy: "Copying", backup.StageFlush: "Writing to disk",
+	backup.StageArchive: "Waiting for the archive", backup.StageDump: "Dumping", backup.StageSum: "Adding up tables", backup.StageCopy: "Copying", backup.StageFlush: "Writing to disk",
 	backup.StageCheck: "Comparing checksums", backup.StageRestore: "Restoring", backup.StageSwap: "Putting it in its place",
 	backup.StageRecover: "Replaying the log",
 }

@@ -18,7 +18,8 @@ import (
 )
 
 // CreateBase makes a physical backup of the whole cluster with pg_basebackup, and with it the write-ahead log that its recovery
-// needs. A temporary replication slot keeps the server from removing that log before it is copied.
+// needs. A temporary replication slot keeps the server from removing that log before it is copied. Where the server archives
+// its log, the backup is complete once all of it up to its end is archived; if that fails, there is no backup.
 func CreateBase(ctx context.Context, t Target, o CreateOptions) (*Backup, error) {
 	if o.Format == "" {
 		o.Format = BaseTar
@@ -33,6 +34,10 @@ func CreateBase(ctx context.Context, t Target, o CreateOptions) (*Backup, error)
 		return nil, err
 	}
 	defer s.close()
+	archiving, err := s.checkArchive(ctx, o.Archive)
+	if err != nil {
+		return nil, err
+	}
 	p, err := begin(dir, "base", b)
 	if err != nil {
 		return nil, err
@@ -40,6 +45,12 @@ func CreateBase(ctx context.Context, t Target, o CreateOptions) (*Backup, error)
 	defer p.discard()
 	if err := basebackup(ctx, t, s, o, p); err != nil {
 		return nil, err
+	}
+	if archiving {
+		o.Progress(Progress{Stage: StageArchive, Bytes: sizeOf(p.data())})
+		if err := s.waitArchived(ctx, o.Archive); err != nil {
+			return nil, err
+		}
 	}
 	o.Progress(Progress{Stage: StageFlush, Bytes: sizeOf(p.data())})
 	if err := p.commit(ctx); err != nil {

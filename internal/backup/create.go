@@ -28,6 +28,7 @@ const (
 	StageDump    Stage = "dump"    // pg_dump; Done and Total are tables
 	StageSum     Stage = "sum"     // tables are counted and added up
 	StageCopy    Stage = "copy"    // pg_basebackup, or a base backup is unpacked; bytes
+	StageArchive Stage = "archive" // the log that was written meanwhile is archived
 	StageFlush   Stage = "flush"   // checksums of the files, and flushing to disk
 	StageCheck   Stage = "check"   // files are compared with their checksums; bytes
 	StageRestore Stage = "restore" // pg_restore or psql; Done and Total are tables
@@ -43,6 +44,7 @@ type CreateOptions struct {
 	Database string // of a logical backup
 	Format   Format // "": Custom
 	NoSums   bool   // do not count and add up the tables: quicker, and Verify can compare nothing
+	Archive  string // of a physical backup: the directory that the log must be archived to; "": no matter
 	Progress func(Progress)
 }
 
