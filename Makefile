@@ -7,6 +7,7 @@
 # make check-stack     the whole stack on a Docker engine, or as root on Debian one started for it: 5 minutes
 # make check-native    data directories moved between our server and native PostgreSQL 18
 # make check-backup    backups of every kind, moved between our server and native PostgreSQL 18, under load and under kills
+# make check-translator  WebAssembly's specification tests through the translator to LLVM IR, and random modules beside wasmtime
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
 # make bench-vector    pgvector, ours and native in turn: 100,000 vectors loaded, indexed and searched; writes docs/pgvector.md
 # make benchmarks      docs/benchmarks.md: ours, native PostgreSQL 18 and PGlite
@@ -14,6 +15,7 @@
 # make crash           50 kills of a server under load (KILLS=n)
 # make crash-harness   2,000 power cuts of a disk that keeps a journal (CUTS=n, SEED=n, REPLAY=case), and failing disks
 # make stress          80 sessions do everything at once for 30 minutes (DURATION=, CLIENTS=n), and 10,000 connections
+# make fuzz-translator 33,000 random modules of two kinds beside wasmtime, two million calls: some hours (MODULES=n, SEED=n)
 # make fuzz            20 seconds of each fuzz target (FUZZTIME=)
 # make man             the man pages of nself, in man/
 # make arm64           build nself for linux/arm64, to see that it builds (needs gcc-aarch64-linux-gnu)
@@ -27,13 +29,14 @@ REPLAY ?=
 DURATION ?= 30m
 CLIENTS ?= 80
 FUZZTIME ?= 20s
+MODULES ?= 33000
 # Tests of time and memory: alone on the machine, and without the race detector.
 FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestStarved|TestShortConnections|TestStartCommandTime
 # What has no cgo must compile on every Unix; this much compiles on Windows too (docs/windows.md).
 PORTABLE := ./...
 PORTABLE_WINDOWS := $(addprefix ./internal/,vfs vfs/vfstest image fault sqlwire hostdir migrate) $(addprefix ./cmd/nself/internal/,project certs docker compose ledger)
 
-.PHONY: try examples test test-short lint check-postgres check-extensions check-modules check-native check-stack check-backup bench bench-vector benchmarks crash crash-harness stress fuzz arm64 wasm man clean
+.PHONY: try examples test test-short lint check-postgres check-extensions check-modules check-native check-stack check-backup check-translator bench bench-vector benchmarks crash crash-harness stress fuzz fuzz-translator arm64 wasm man clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') internal/image/postgres.wasm
 	go build -o nself ./cmd/nself
@@ -85,6 +88,12 @@ check-native:
 
 check-backup:
 	tests/suites.sh backup
+
+check-translator:
+	tests/suites.sh translator
+
+fuzz-translator:
+	tests/suites.sh translator -run Differential -modules $(MODULES) $(if $(SEED),-seed $(SEED))
 
 bench:
 	tests/suites.sh bench

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs the suites that need native PostgreSQL 18 from Debian beside our server: postgres, extensions, native, backup, modules, bench,
-# vector, latency, benchmarks or all (the first four); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
+# Runs the suites that need a Debian root, most of them for native PostgreSQL 18 beside our server: postgres, extensions, native, backup,
+# translator, modules, bench, vector, latency, benchmarks or all (the first five); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/wasm/lib.sh"
@@ -64,7 +64,16 @@ vector() {
 	go run ./tests/benchvector -root "$root" "$@"
 }
 
-suite=${1:?usage: suites.sh root|postgres|extensions|native|backup|modules|bench|vector|latency|benchmarks|all}
+# WebAssembly to LLVM IR: the specification's tests, and random modules beside wasmtime. Its arguments are the test's: -modules 10000.
+translator() {
+	read -r name module version sum <<<"$(lock gomod)"
+	read -r dir got <<<"$(go mod download -json "$module@$version" | sed -nE 's/^\t"(Dir|Sum)": "(.*)",?$/\2/p' | xargs)"
+	[ "$got" = "$sum" ] || die "$name: $module $version is not the one of wasm.lock"
+	EMBEDDEDPG_DEBIAN_ROOT=$root EMBEDDEDPG_SPECTEST=$dir/internal/integration_test/spectest \
+		go test -count=1 -v -timeout 24h ./tests/wasm2llvm "$@" | grep -Ev '^ +--- PASS|=== (RUN|PAUSE|CONT)'
+}
+
+suite=${1:?usage: suites.sh root|postgres|extensions|native|backup|translator|modules|bench|vector|latency|benchmarks|all}
 shift
 case $suite in
 root) ;;
@@ -73,10 +82,11 @@ extensions) extensions "$@" ;;
 native) native ;;
 modules) tests/modules.sh ;;
 backup) backup "$@" ;;
+translator) translator "$@" ;;
 bench) go run ./tests/benchpostgres -root "$root" "$@" ;;
 vector) vector "$@" ;;
 benchmarks) benchmarks "$@" ;;
 latency) go run ./tests/latency -root "$root" "$@" ;;
-all) native && backup && postgres && extensions ;;
+all) translator && native && backup && postgres && extensions ;;
 *) die "no suite $suite" ;;
 esac

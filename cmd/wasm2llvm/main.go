@@ -1,0 +1,91 @@
+// Command wasm2llvm writes a WebAssembly module as LLVM IR, one file a shard, for LLVM to compile
+// side by side:
+//
+//	go run ./cmd/wasm2llvm [flags] MODULE.wasm FOLDER
+//
+// It prints what opt and llc should be told. See package internal/wasm2llvm for what the code needs
+// of a host.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"nself.org/embeddedpg/internal/wasm2llvm"
+)
+
+func main() {
+	var o wasm2llvm.Options
+	target := flag.String("target", string(wasm2llvm.AMD64), "processor: x86_64 or aarch64")
+	shards := flag.Int("shards", 16, "files to spread the functions over")
+	export := flag.String("export", "", "the one export that a host calls; default: all")
+	flag.StringVar(&o.Triple, "triple", "", "LLVM's name of the platform; default: Linux")
+	flag.StringVar(&o.Prefix, "prefix", "", "goes before every symbol")
+	flag.StringVar(&o.StackDepth, "stackdepth", "", "the import, as module.name, that returns the bytes of stack in use")
+	flag.BoolVar(&o.Exact, "exact", false, "forbid LLVM what the specification forbids")
+	flag.Parse()
+	o.Target = wasm2llvm.Target(*target)
+	if *export != "" {
+		o.Exports = func(name string) bool { return name == *export }
+	}
+	if flag.NArg() != 2 || o.Target != wasm2llvm.AMD64 && o.Target != wasm2llvm.ARM64 || *shards < 1 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := run(flag.Arg(0), flag.Arg(1), *shards, o); err != nil {
+		fmt.Fprintln(os.Stderr, "wasm2llvm:", err)
+		os.Exit(1)
+	}
+	opt, llc := wasm2llvm.Flags(o)
+	fmt.Println("opt", strings.Join(opt, " "))
+	fmt.Println("llc", strings.Join(llc, " "))
+}
+
+func run(file, folder string, shards int, o wasm2llvm.Options) error {
+	wasm, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	m, err := wasm2llvm.Parse(wasm)
+	if err != nil {
+		return err
+	}
+	total := 0
+	for i := range m.Functions() {
+		total += m.FunctionSize(i)
+	}
+	next, done := 0, 0
+	for shard := range shards { // neighbours stay together
+		u := wasm2llvm.NewUnit(o)
+		for ; next < m.Functions() && (done*shards < total*(shard+1) || shard == shards-1); next++ {
+			if err := u.Function(m, next, o); err != nil {
+				return err
+			}
+			done += m.FunctionSize(next)
+		}
+		if shard == 0 {
+			if err := u.Describe(m, o); err != nil {
+				return err
+			}
+		}
+		if err := write(filepath.Join(folder, fmt.Sprintf("unit%02d.ll", shard)), u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func write(file string, u *wasm2llvm.Unit) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	if _, err := u.WriteTo(f); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
+}

@@ -1,0 +1,151 @@
+/*
+ * What a module translated by the Go package wasm2llvm looks like to a host. Numbers and structures
+ * are those of layout.go, describe.go and types.go.
+ */
+#ifndef WASM2LLVM_H
+#define WASM2LLVM_H
+
+#include <stdint.h>
+
+/*
+ * An instance is the address of its memory, of which WASM_RESERVE bytes must be reserved and all
+ * that is not memory yet must fault. Below it lies the state, of wasm_module.state bytes: these,
+ * and what the structures' slots name.
+ */
+#define WASM_RESERVE ((8ull << 30) + 65536)
+#define WASM_SIZE(base) (*(uint64_t *)((char *)(base) - 8))       /* of the memory, in bytes */
+#define WASM_HOST(base) (*(void **)((char *)(base) - 16))         /* the host's own */
+#define WASM_STACK_TOP(base) (*(uint64_t *)((char *)(base) - 24)) /* Options.StackDepth counts from here */
+#define WASM_SLOT(base, type, slot) (*(type *)((char *)(base) + (slot)))
+
+enum { WASM_FUNC, WASM_TABLE, WASM_MEMORY, WASM_GLOBAL, WASM_TAG };
+
+/* The value of a constant expression. */
+enum { WASM_INIT_CONST, WASM_INIT_FUNC, WASM_INIT_GLOBAL };
+struct wasm_init {
+	uint32_t kind, pad;
+	uint64_t low, high; /* FUNC: low is the ID of its type; GLOBAL: low is the slot of an imported one */
+	const void *code;   /* of FUNC */
+};
+
+/* An entry of a table, and a reference: null is all zero. In a segment, id >> 32 is WASM_INIT_GLOBAL for an imported global, whose slot code is. */
+struct wasm_entry {
+	uint64_t id; /* of the function's type */
+	const void *code;
+};
+
+struct wasm_import {
+	uint64_t module_len;
+	const char *module;
+	uint64_t name_len;
+	const char *name;
+	uint32_t kind, index;
+	int64_t slot; /* FUNC: struct wasm_function; GLOBAL: the value; TAG: the number, a u32 */
+};
+
+/* An imported function: called with the pointer and then the arguments, by C's calling convention. */
+struct wasm_function {
+	const void *code;
+	void *host;
+};
+
+struct wasm_global { /* own ones that change */
+	int64_t slot;
+	struct wasm_init init;
+};
+
+struct wasm_table {
+	int64_t entries, size_slot; /* the size is a u32 */
+	uint32_t min, capacity;
+};
+
+enum { WASM_ACTIVE, WASM_PASSIVE, WASM_DECLARED };
+
+struct wasm_data {
+	uint32_t mode, pad;
+	int64_t slot; /* u64: 1 once dropped */
+	struct wasm_init offset;
+	uint64_t len;
+	const char *bytes;
+};
+
+struct wasm_elem {
+	uint32_t mode, table;
+	int64_t slot;
+	struct wasm_init offset;
+	uint64_t n;
+	const struct wasm_entry *entries;
+};
+
+struct wasm_export {
+	uint64_t name_len;
+	const char *name;
+	uint32_t kind, number; /* of a tag, unless it has a slot */
+	int64_t slot;          /* GLOBAL: of the value; 0: it never changes and is value */
+	struct wasm_init value;
+	void (*enter)(void *base, void *values); /* FUNC: arguments, and then results, are 16 bytes apart */
+	const void *direct;                      /* FUNC: a C function of the base and the arguments */
+};
+
+struct wasm_module {
+	uint64_t state;                /* bytes below the base */
+	uint32_t memory_min, memory_max; /* pages of 64 KiB */
+	void (*start)(void *base, void *values);
+	uint64_t imports_len;
+	const struct wasm_import *imports;
+	uint64_t globals_len;
+	const struct wasm_global *globals;
+	uint64_t tables_len;
+	const struct wasm_table *tables;
+	uint64_t datas_len;
+	const struct wasm_data *datas;
+	uint64_t elems_len;
+	const struct wasm_elem *elems;
+	uint64_t exports_len;
+	const struct wasm_export *exports;
+};
+
+/* Why the guest trapped: the byte that its undefined instruction carries (wasm_trap_of), or the argument of wasm_trap. */
+enum {
+	WASM_TRAP_UNREACHABLE = 1,
+	WASM_TRAP_DIVIDE_BY_ZERO,
+	WASM_TRAP_INTEGER_OVERFLOW,
+	WASM_TRAP_INVALID_CONVERSION,
+	WASM_TRAP_TABLE_OUT_OF_BOUNDS,
+	WASM_TRAP_INDIRECT_NULL,
+	WASM_TRAP_INDIRECT_TYPE,
+	WASM_TRAP_MEMORY_OUT_OF_BOUNDS,
+	WASM_TRAP_NULL_REFERENCE,
+	WASM_TRAP_UNALIGNED,
+	WASM_TRAP_STACK_OVERFLOW,
+};
+
+/* wasm_trap_of returns the trap of the undefined instruction at pc; 0: it is none of the guest's. */
+static inline int wasm_trap_of(const void *pc)
+{
+#if defined __x86_64__
+	const uint8_t *p = pc; /* ud1l imm(%eax), %eax */
+	return p[0] == 0x67 && p[1] == 0x0f && p[2] == 0xb9 && p[3] == 0x40 ? p[4] : 0;
+#elif defined __aarch64__
+	uint32_t i = *(const uint32_t *)pc; /* brk #0x5500 + trap */
+	return (i & 0xffe0001f) == 0xd4200000 && (i >> 13 & 0xff) == 0x55 ? (int)(i >> 5 & 0xff) : 0;
+#endif
+}
+
+/* Who embeds the runtime defines these; neither returns. An exception that nobody catches comes to wasm_uncaught. */
+_Noreturn void wasm_trap(void *base, int trap);
+_Noreturn void wasm_uncaught(void *base, void *exception);
+
+/*
+ * wasm_instantiate fills an instance's state and memory and runs the start function. Before it the
+ * host gives the memory its first pages, and fills in WASM_SIZE, the slots of imports, and the
+ * sizes of imported tables that have more elements than the module asks for. It traps as the
+ * specification says. References to functions hold for one instance: they must not be passed to
+ * another one.
+ */
+void wasm_instantiate(const struct wasm_module *, void *base);
+
+/* The host gives memory its pages: they must be made accessible and read as zero. 0: done. */
+int wasm_grow_memory(void *base, uint64_t old_size, uint64_t new_size);
+
+#endif /* WASM2LLVM_H */
