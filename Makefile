@@ -11,7 +11,7 @@
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
 # make bench-vector    pgvector, ours and native in turn: 100,000 vectors loaded, indexed and searched; writes docs/pgvector.md
 # make benchmarks      docs/benchmarks.md: ours, native PostgreSQL 18 and PGlite
-# make examples        the programs in examples/, each with its tests; and a newcomer's first test in an empty module
+# make examples        the programs in examples/, the recipes and pgtest's adapters, each with its tests; and a newcomer's first test in an empty module
 # make crash           50 kills of a server under load (KILLS=n)
 # make crash-harness   2,000 power cuts of a disk that keeps a journal (CUTS=n, SEED=n, REPLAY=case), and failing disks
 # make stress          80 sessions do everything at once for 30 minutes (DURATION=, CLIENTS=n), and 10,000 connections
@@ -57,7 +57,7 @@ test:
 	@tests/stage.sh "suites beside native PostgreSQL" tests/suites.sh all
 
 examples:
-	for example in examples/*/; do (cd $$example && go vet ./... && go test ./...) || exit 1; done
+	for example in examples/*/ pgtest/goosetest/ pgtest/migratetest/; do (cd $$example && go vet ./... && go test ./...) || exit 1; done
 	tests/newcomer.sh
 
 test-short:

@@ -19,7 +19,7 @@ func announce(after time.Duration) (stop func()) {
 		announced.Do(func() {
 			w := terminal()
 			defer w.Close()
-			io.WriteString(w, starting)
+			_, _ = io.WriteString(w, starting)
 		})
 	})
 	return func() { timer.Stop() }

@@ -31,9 +31,9 @@ type options struct {
 
 // step is one part of making a template.
 type step struct {
-	id       string // tells steps that do different things apart
-	function bool   // id does not say what it does
-	run      func(context.Context, *DB) error
+	id     string // tells steps that do different things apart
+	binary bool   // what it does depends on this test binary too
+	run    func(context.Context, *DB) error
 }
 
 func collect(list []Option) (options, error) {
@@ -51,7 +51,7 @@ func (o *options) key() (string, error) {
 	binary := false
 	for _, s := range o.steps {
 		fmt.Fprintf(h, "%d:%s", len(s.id), s.id)
-		binary = binary || s.function
+		binary = binary || s.binary
 	}
 	if mode := os.Getenv(modeEnv); binary && mode != "" && mode != testserver.SharedMode {
 		id, err := binaryID()
@@ -184,9 +184,14 @@ func contents(files fs.FS, names []string) (string, error) {
 
 // Input says what a function of [Migrate] depends on.
 type Input struct {
-	id  string
-	err error
+	id     string
+	binary bool // this test binary
+	err    error
 }
+
+// Binary is the code of this test binary, whatever it does: for a function that has other inputs, and code of its own that
+// matters.
+func Binary() Input { return Input{id: "binary", binary: true} }
 
 // Version is a word of yours that changes whenever the function does something else.
 func Version(version string) Input { return Input{id: "version " + version} }
@@ -213,7 +218,7 @@ func Files(files fs.FS, patterns ...string) Input {
 	if err != nil {
 		err = fmt.Errorf("pgtest.Files: %w", err)
 	}
-	return Input{"files " + id, err}
+	return Input{id: "files " + id, err: err}
 }
 
 // Migrate runs migrate in the template: the place to call a migration library, with db.ConnString. It must close its
@@ -226,12 +231,13 @@ func Files(files fs.FS, patterns ...string) Input {
 func Migrate(name string, migrate func(ctx context.Context, db *DB) error, inputs ...Input) Option {
 	function := runtime.FuncForPC(reflect.ValueOf(migrate).Pointer()).Name()
 	return func(o *options) {
-		id := "func " + function + " " + name
+		id, binary := "func "+function+" "+name, len(inputs) == 0
 		for _, in := range inputs {
 			id += "\n" + in.id
+			binary = binary || in.binary
 			o.err = cmp.Or(o.err, in.err)
 		}
-		o.steps = append(o.steps, step{id, len(inputs) == 0, func(ctx context.Context, db *DB) error {
+		o.steps = append(o.steps, step{id, binary, func(ctx context.Context, db *DB) error {
 			if err := migrate(ctx, db); err != nil {
 				return fmt.Errorf("%s: %w", strings.TrimSpace(name+" ("+function+")"), err)
 			}

@@ -39,7 +39,7 @@ GO
 lines=$(wc -l < fruit_test.go)
 SECONDS=0
 go mod init shop
-go mod edit -replace "nself.org/embeddedpg=$top"
+go mod edit -require nself.org/embeddedpg@v0.0.0 -replace "nself.org/embeddedpg=$top"
 go mod tidy
 go test -v .
 echo "a test of $lines lines passed after $SECONDS s"

@@ -140,12 +140,20 @@ func (db *DB) closeIdle() {
 // ConnConfig returns the configuration that Conn and SQLDB use, to be changed before connecting.
 func (db *DB) ConnConfig(t testing.TB) *pgx.ConnConfig {
 	t.Helper()
-	cfg, err := connect.Config(db.ConnString(), pgx.ParseConfig, func(c *pgx.ConnConfig) *pgconn.Config { return &c.Config })
+	cfg, err := config(db.DB)
 	if err != nil {
 		t.Fatalf("pgxtest: %v", err)
 	}
-	cfg.DialFunc = db.dial
 	return cfg
+}
+
+func config(db *pgtest.DB) (*pgx.ConnConfig, error) {
+	cfg, err := connect.Config(db.ConnString(), pgx.ParseConfig, func(c *pgx.ConnConfig) *pgconn.Config { return &c.Config })
+	if err != nil {
+		return nil, err
+	}
+	cfg.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return db.Dial(ctx) }
+	return cfg, nil
 }
 
 func (db *DB) dial(ctx context.Context, _, _ string) (net.Conn, error) { return db.Dial(ctx) }

@@ -1,0 +1,1 @@
+ALTER TABLE fruit DROP kilos;

@@ -1,0 +1,3 @@
+BEGIN;
+ALTER TABLE fruit ADD kilos numeric;
+COMMIT;
