@@ -97,14 +97,15 @@ func (p *Process) shmctl(a *[6]int32) (int32, abi.Errno) {
 	if s == nil {
 		return 0, abi.EINVAL
 	}
-	switch a[1] {
-	case abi.IPC_RMID, abi.IPC_RMID | abi.IPC_TIME64:
+	// The module has the flag in the command or not, as musl's IPC_64 says (src/ipc/shmctl.c).
+	switch a[1] &^ abi.IPC_TIME64 {
+	case abi.IPC_RMID:
 		s.removed = true
 		if s.attach == 0 {
 			t.free(s)
 		}
 		return 0, 0
-	case abi.IPC_STAT:
+	case abi.IPC_STAT &^ abi.IPC_TIME64:
 		b, ok := p.mem.bytes(uint32(a[2]), abi.SizeofShmidDs)
 		if !ok {
 			return 0, abi.EFAULT
