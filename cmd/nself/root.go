@@ -51,6 +51,7 @@ The project is the present directory. Its configuration is in .env, the embedded
 	root.Version = ownVersions().text()
 	root.SetVersionTemplate("{{.Version}}\n")
 	plainUsage(root)
+	advise(root, p)
 	return root
 }
 

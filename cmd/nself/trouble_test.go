@@ -213,3 +213,37 @@ func TestDiskFull(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// TestLostWAL removes the write-ahead log: the error names the newest backup that is whole.
+func TestLostWAL(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: makes backups")
+	}
+	t.Parallel()
+	backups := t.TempDir()
+	p := newProject(t, "BACKUP_DIR="+backups, "PROJECT_NAME=app")
+	p.start()
+	lose := func(want string) {
+		t.Helper()
+		p.ok("stop")
+		segments := must(filepath.Glob(filepath.Join(p.dir, defaultRuntime, "pgdata/pg_wal/0000*")))
+		kept := filepath.Join(p.dir, "kept")
+		must(0, os.MkdirAll(kept, 0o700))
+		for _, s := range segments {
+			must(0, os.Rename(s, filepath.Join(kept, filepath.Base(s))))
+		}
+		if r := p.run(alone...); r.code != 1 || !strings.Contains(r.err, "checkpoint record") || !strings.Contains(r.err, want) {
+			t.Errorf("%+v, want %s", r, want)
+		}
+		for _, s := range segments {
+			must(0, os.Rename(filepath.Join(kept, filepath.Base(s)), s))
+		}
+		p.start()
+	}
+	lose("no backup in " + backups)
+	p.ok("backup", "create", "--tag", "good")
+	p.ok("backup", "create", "--tag", "cut")
+	cut := must(filepath.Glob(filepath.Join(backups, "*_cut.dump")))
+	must(0, os.Truncate(cut[0], 1))
+	lose("_good")
+}

@@ -151,9 +151,14 @@ func (m *Postmaster) ending(s kernel.Status) error {
 	return &fault.Error{Op: "run the server", Path: m.dir, Hint: hint, Err: fmt.Errorf("%s: %s", how, text)}
 }
 
+// LostWAL is in the server's message where the write-ahead log does not have the checkpoint that pg_control names: InitWalRecovery in
+// src/backend/access/transam/xlogrecovery.c.
+const LostWAL = "could not locate a valid checkpoint record"
+
 // startHint adds what to do to messages of the server that do not say it.
 func startHint(text string) string {
 	for _, h := range []struct{ text, hint string }{
+		{LostWAL, "its write-ahead log is lost or damaged: restore a backup into another directory"},
 		{"lc_", "the locales are C, POSIX and C.UTF-8: set the lc_ settings in postgresql.conf to one of them"},
 		{"locale", "the locales are C, POSIX, C.UTF-8 and the builtin ones: dump the cluster with its own server and restore it into a new one"},
 		{"could not access file", "remove the name from shared_preload_libraries, or name the directory that has its module in Config.ExtensionDirs"},

@@ -20,8 +20,11 @@ type ServerModule struct {
 	hash string // SHA-256, hexadecimal
 }
 
+// OpModule is the Op of errors about an override.
+const OpModule = "use the engine module"
+
 // overrideHint is what to do about an override that cannot be used.
-const overrideHint = "unset PGLITE_WASM_PATH (Config.ServerModule): PostgreSQL " + image.Version + " is built in; an override is a postgres.wasm made by this project's `make wasm`"
+const overrideHint = "leave Config.ServerModule empty: PostgreSQL " + image.Version + " is built in; an override is a postgres.wasm made by this project's `make wasm`"
 
 // ReadServerModule reads a module from a file, and checks that it asks for nothing but what the embedded
 // server asks of the kernel, with the same types. Errors are *fault.Error.
@@ -35,7 +38,7 @@ func ReadServerModule(path string) (*ServerModule, error) {
 		err = pathError.Err
 	}
 	if err != nil {
-		return nil, &fault.Error{Op: "use the engine module", Path: path, Err: err, Hint: overrideHint}
+		return nil, &fault.Error{Op: OpModule, Path: path, Err: err, Hint: overrideHint}
 	}
 	sum := sha256.Sum256(code)
 	return &ServerModule{code, hex.EncodeToString(sum[:])}, nil

@@ -58,7 +58,7 @@ func TestReadServerModule(t *testing.T) {
 				return
 			}
 			var e *fault.Error
-			if !errors.As(err, &e) || !strings.Contains(e.Err.Error(), tt.want) || e.Path != path || !strings.Contains(e.Hint, "unset PGLITE_WASM_PATH") {
+			if !errors.As(err, &e) || !strings.Contains(e.Err.Error(), tt.want) || e.Path != path || !strings.Contains(e.Hint, "Config.ServerModule") {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 		})
