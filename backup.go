@@ -53,8 +53,8 @@ type BackupOptions struct {
 	Progress func(BackupProgress)
 }
 
-// BackupProgress tells where a backup, a verification or a restore is: its fields are Stage, Done of Total (tables or bytes, by
-// the stage; Total is 0 if it is not known), Bytes in the backup so far, and Item, what is being done.
+// BackupProgress tells where a backup, a verification or a restore is: its fields are Stage, Done of Total (bytes, or what the
+// stage says; Total is 0 if it is not known), Bytes in the backup so far, and Item, what is being done.
 type BackupProgress = backup.Progress
 
 // BackupStage is a part of the work.
@@ -62,15 +62,18 @@ type BackupStage = backup.Stage
 
 // The stages, in the order in which they may come. StageDump and StageSum run beside each other.
 const (
-	StageCheck   = backup.StageCheck   // files are compared with their checksums; bytes
-	StageDump    = backup.StageDump    // pg_dump; tables
-	StageSum     = backup.StageSum     // tables are counted and added up; tables
-	StageCopy    = backup.StageCopy    // a base backup is made or unpacked; bytes
-	StageRecover = backup.StageRecover // the write-ahead log is replayed
-	StageRestore = backup.StageRestore // pg_restore or psql; tables
-	StageSwap    = backup.StageSwap    // the new database or data directory takes the place of the old one
-	StageArchive = backup.StageArchive // the log that was written during a base backup is archived
-	StageFlush   = backup.StageFlush   // checksums of the files, and flushing to disk
+	StagePrograms = backup.StageCompile // the client programs are compiled, once on a machine
+	StageCheck    = backup.StageCheck   // files are compared with their checksums; bytes
+	StageDump     = backup.StageDump    // pg_dump; bytes of the tables on the server
+	StageSum      = backup.StageSum     // tables are counted and added up; tables
+	StageCopy     = backup.StageCopy    // a base backup is made or unpacked; bytes
+	StageRecover  = backup.StageRecover // the write-ahead log is replayed
+	StageRestore  = backup.StageRestore // pg_restore or psql; bytes of the backup
+	StageIndex    = backup.StageIndex   // pg_restore makes indexes and constraints; their number
+	StageAnalyze  = backup.StageAnalyze // the planner's statistics are taken
+	StageSwap     = backup.StageSwap    // the new database or data directory takes the place of the old one
+	StageArchive  = backup.StageArchive // the log that was written during a base backup is archived
+	StageFlush    = backup.StageFlush   // checksums of the files, and flushing to disk
 )
 
 // Backup dumps one database while the server goes on working. The dump shows one snapshot, and so do the numbers that

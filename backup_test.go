@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -294,5 +295,63 @@ func TestRestoreBase(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(config.DataDir), ".nself-recover*")); left != nil {
 		t.Error("left:", left)
+	}
+}
+
+// TestBackupProgress: a dump and a restore tell bytes while one table is under way, and then the indexes by name.
+func TestBackupProgress(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: a table that takes a while takes seconds of every processor")
+	}
+	t.Parallel()
+	ctx := context.Background()
+	s, c := backupServer(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword})
+	for _, sql := range []string{
+		"CREATE DATABASE big", "CREATE TABLE big AS SELECT i, repeat(md5(i::text), 4) AS text FROM generate_series(1, 400000) i",
+		"ALTER TABLE big ADD PRIMARY KEY (i)", "CREATE INDEX big_text ON big (text)", "ANALYZE big",
+	} {
+		if _, err := c.Exec(ctx, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var events []embeddedpg.BackupProgress
+	note := func(p embeddedpg.BackupProgress) { events = append(events, p) }
+	// parts are the different figures of a stage strictly between none and all.
+	parts := func(stage embeddedpg.BackupStage, least int64) int {
+		seen, last := map[int64]bool{}, int64(-1)
+		for _, e := range events {
+			if e.Stage != stage {
+				continue
+			}
+			if e.Total < least || e.Done > e.Total || e.Done < last {
+				t.Errorf("%s: %+v after %d", stage, e, last)
+			}
+			last = e.Done
+			if e.Done > 0 && e.Done < e.Total {
+				seen[e.Done] = true
+			}
+		}
+		return len(seen)
+	}
+	const heap = 50 << 20
+	b, err := s.Backup(ctx, embeddedpg.BackupOptions{Dir: t.TempDir(), NoSums: true, Progress: note})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := parts(embeddedpg.StageDump, heap); n < 2 {
+		t.Errorf("the dump told %d times how far it is: %+v", n, events)
+	}
+	events = nil
+	if _, err := s.Restore(ctx, b, embeddedpg.RestoreOptions{Database: "big", Progress: note}); err != nil {
+		t.Fatal(err)
+	}
+	if n := parts(embeddedpg.StageRestore, b.Size); n < 2 {
+		t.Errorf("the restore told %d times how far it is: %+v", n, events)
+	}
+	index := slices.IndexFunc(events, func(e embeddedpg.BackupProgress) bool {
+		return e.Stage == embeddedpg.StageIndex && strings.Contains(e.Item, "big_text")
+	})
+	if index < 0 || events[index].Total < 2 {
+		t.Error("the index is not named:", events[max(index, 0)])
 	}
 }

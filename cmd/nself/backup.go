@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -163,52 +162,4 @@ moment since.`,
 	c.Flags().StringVar(&database, "database", "", "the database; default: the project's")
 	c.Flags().BoolVar(&noSums, "no-sums", false, "do not count and add up the tables: quicker, and verify can compare nothing")
 	return c
-}
-
-// backupProgress shows the stages: on a terminal in one line that changes, else a line each.
-type backupProgress struct {
-	w        io.Writer
-	terminal bool
-	stage    backup.Stage
-	open     bool
-}
-
-func newBackupProgress(w io.Writer) *backupProgress {
-	return &backupProgress{w: w, terminal: isTerminal(w)}
-}
-
-var backupStages = map[backup.Stage]string{
-	backup.StageArchive: "Waiting for the archive", backup.StageDump: "Dumping", backup.StageSum: "Adding up tables", backup.StageCopy: "Copying", backup.StageFlush: "Writing to disk",
-	backup.StageCheck: "Comparing checksums", backup.StageRestore: "Restoring", backup.StageSwap: "Putting it in its place",
-	backup.StageRecover: "Replaying the log",
-}
-
-func (p *backupProgress) show(e backup.Progress) {
-	text := backupStages[e.Stage]
-	if !p.terminal {
-		// Dumping and adding up go on beside each other: the second is not worth a line.
-		if e.Stage != p.stage && e.Stage != backup.StageSum {
-			fmt.Fprintln(p.w, text, "...")
-			p.stage = e.Stage
-		}
-		return
-	}
-	if e.Total > 0 {
-		text += fmt.Sprintf(" %d %%", min(100, 100*e.Done/e.Total))
-	}
-	if e.Bytes > 0 {
-		text += ", " + size(e.Bytes)
-	}
-	if e.Item != "" {
-		text += " (" + e.Item + ")"
-	}
-	fmt.Fprintf(p.w, "\r\x1b[K%s", text)
-	p.open = true
-}
-
-func (p *backupProgress) end() {
-	if p.open {
-		fmt.Fprint(p.w, "\r\x1b[K")
-		p.open = false
-	}
 }

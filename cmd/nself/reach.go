@@ -84,21 +84,6 @@ func shownURL(s supervisor.State) string {
 	return embedded(s, "").server().URL()
 }
 
-// checkListen refuses an address that is not this machine's own: the connection is not encrypted.
-func checkListen(address string) error {
-	host, _, err := net.SplitHostPort(address)
-	if err == nil && host == "localhost" {
-		return nil
-	}
-	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsLoopback() {
-		return nil
-	}
-	if err == nil {
-		err = errors.New("it is not a loopback address")
-	}
-	return &embeddedpg.Error{Op: "listen on", Path: address, Err: err, Hint: "use 127.0.0.1:PORT: connections are not encrypted, and others must not see them"}
-}
-
 // in is another database of the same server.
 func (d database) in(name string) database {
 	d.name = name

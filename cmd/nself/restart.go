@@ -66,6 +66,11 @@ func (p *project) restartOne(cmd *cobra.Command, service string, o startOptions)
 		return err
 	}
 	so.Shared, so.Listen = was.Shared, was.Listen // as its clients know it
+	if !p.built() {                               // else containers may reach it there, by the route that nself has chosen
+		if err := listenOptions(&so, paths); err != nil {
+			return err
+		}
+	}
 	stdout, stderr := o.outputs(cmd)
 	if err := stopDatabase(cmd.Context(), paths, defaultStop, stdout); err != nil {
 		return err

@@ -54,7 +54,7 @@ From .env or the environment: POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB, POS
 NSELF_RUNTIME_DIR, and PGLITE_WASM_PATH for a postgres.wasm in place of the one built in.
 
 Clients of the embedded database use its Unix socket; --listen opens a TCP port besides, for those that
-cannot.`,
+cannot. An address that other machines reach is opened only where nobody gets in without TLS: docs/production.md.`,
 		Example: `  nself start --embedded-pg
   nself start --embedded-pg --only postgres
   nself start --embedded-pg --only postgres --listen 127.0.0.1:5432`,
@@ -70,7 +70,7 @@ func (o *startOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.only, "only", "", "start this service alone: postgres")
 	f.BoolVar(&o.foreground, "foreground", false, "with --only postgres: stay in the foreground, with the log on standard error")
-	f.StringVar(&o.listen, "listen", "", "with --only postgres: a TCP address for clients of this machine, such as 127.0.0.1:5432")
+	f.StringVar(&o.listen, "listen", "", "with --only postgres: a TCP address besides the socket, such as 127.0.0.1:5432; one that other machines reach needs TLS")
 	f.IntVar(&o.timeout, "timeout", defaultTimeout, "seconds to wait for the database, and for the services, at most 600")
 	f.BoolVar(&o.quick, "quick", false, "wait 30 seconds at most")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print errors only")
@@ -103,6 +103,14 @@ func (p *project) start(cmd *cobra.Command, o startOptions) error {
 
 // startAlone starts the embedded database and nothing else.
 func (p *project) startAlone(cmd *cobra.Command, o startOptions) error {
+	paths, err := p.paths()
+	if err != nil {
+		return err
+	}
+	listen := supervisor.Options{Listen: o.listen}
+	if err := listenOptions(&listen, paths); err != nil { // before anything is made
+		return err
+	}
 	if err := p.initialize(cmd); err != nil {
 		return err
 	}
@@ -111,6 +119,9 @@ func (p *project) startAlone(cmd *cobra.Command, o startOptions) error {
 		return err
 	}
 	so.Listen = o.listen
+	if err := listenOptions(&so, paths); err != nil {
+		return err
+	}
 	if o.foreground {
 		return startForeground(cmd.Context(), so, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
@@ -145,7 +156,6 @@ func (o *startOptions) complete() error {
 	}
 	if o.listen != "" {
 		o.listen = strings.Replace(o.listen, "localhost:", "127.0.0.1:", 1)
-		return checkListen(o.listen)
 	}
 	return nil
 }

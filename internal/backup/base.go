@@ -90,7 +90,7 @@ func basebackup(ctx context.Context, t Target, s *session, o CreateOptions, p *p
 	if o.Format == BasePlain {
 		format = "plain"
 	}
-	err = t.run(ctx, "", line, "pg_basebackup", "--pgdata="+p.data(), "--format="+format, "--wal-method=fetch", "--checkpoint=fast",
+	err = t.telling(o.Progress).run(ctx, "", line, "pg_basebackup", "--pgdata="+p.data(), "--format="+format, "--wal-method=fetch", "--checkpoint=fast",
 		"--no-sync", "--no-password", "--progress", "--label="+p.b.ID)
 	if err != nil {
 		return err

@@ -11,31 +11,6 @@ import (
 	"nself.org/embeddedpg/internal/fault"
 )
 
-// Progress tells where a backup, a check or a restore is.
-type Progress struct {
-	Stage Stage
-	Done  int64 // tables or bytes of the stage that are done
-	Total int64 // of them; 0 if that is not known
-	Bytes int64 // in the backup so far, while one is made
-	Item  string
-}
-
-// Stage is a part of the work.
-type Stage string
-
-// The stages.
-const (
-	StageDump    Stage = "dump"    // pg_dump; Done and Total are tables
-	StageSum     Stage = "sum"     // tables are counted and added up
-	StageCopy    Stage = "copy"    // pg_basebackup, or a base backup is unpacked; bytes
-	StageArchive Stage = "archive" // the log that was written meanwhile is archived
-	StageFlush   Stage = "flush"   // checksums of the files, and flushing to disk
-	StageCheck   Stage = "check"   // files are compared with their checksums; bytes
-	StageRestore Stage = "restore" // pg_restore or psql; Done and Total are tables
-	StageSwap    Stage = "swap"    // the restored database takes the place of the old one
-	StageRecover Stage = "recover" // the write-ahead log is replayed
-)
-
 // CreateOptions describe a new backup.
 type CreateOptions struct {
 	Dir      string // of backups; "": the default
@@ -74,19 +49,6 @@ func (o *CreateOptions) complete(name string) (dir string, err error) {
 	}
 	o.Progress = oneAtATime(o.Progress)
 	return place(o.Dir)
-}
-
-// oneAtATime makes a callback that goroutines share one that is never called twice at once.
-func oneAtATime(f func(Progress)) func(Progress) {
-	if f == nil {
-		return func(Progress) {}
-	}
-	var mu sync.Mutex
-	return func(p Progress) {
-		mu.Lock()
-		defer mu.Unlock()
-		f(p)
-	}
 }
 
 // Create makes a logical backup of one database with pg_dump. The dump, and the numbers that Verify compares, show one
@@ -140,6 +102,10 @@ func dump(ctx context.Context, t Target, s *session, o CreateOptions, p *partial
 	if err != nil {
 		return err
 	}
+	meter, err := newDumpMeter(ctx, s, o.Progress, p.data())
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var sumErr error
@@ -154,18 +120,15 @@ func dump(ctx context.Context, t Target, s *session, o CreateOptions, p *partial
 			}
 		})
 	}
-	begun := int64(-1)
-	line := func(text string) {
-		_, table, ok := strings.Cut(text, "dumping contents of table ")
-		if ok {
-			begun++
-			o.Progress(Progress{Stage: StageDump, Done: begun, Total: int64(len(tables)), Item: strings.Trim(table, `"`), Bytes: sizeOf(p.data())})
-		}
-	}
-	err = t.run(ctx, o.Database, line, "pg_dump", "--verbose", "--no-password", "--no-sync", "--snapshot="+snapshot,
+	stop := meter.watch(ctx, t, o.Database)
+	defer stop()
+	err = t.telling(o.Progress).run(ctx, o.Database, meter.line, "pg_dump", "--verbose", "--no-password", "--no-sync", "--snapshot="+snapshot,
 		"--format="+string(o.Format), "--file="+p.data())
+	stop()
 	if err != nil {
 		cancel()
+	} else {
+		meter.end()
 	}
 	wg.Wait()
 	if sumErr != nil && !errors.Is(sumErr, context.Canceled) {
@@ -174,7 +137,6 @@ func dump(ctx context.Context, t Target, s *session, o CreateOptions, p *partial
 	if err != nil {
 		return err
 	}
-	o.Progress(Progress{Stage: StageDump, Done: int64(len(tables)), Total: int64(len(tables)), Bytes: sizeOf(p.data())})
 	return sumErr
 }
 

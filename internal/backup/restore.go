@@ -66,6 +66,7 @@ func restore(ctx context.Context, t Target, o RestoreOptions) (Restored, error) 
 		return Restored{}, &fault.Error{Op: "restore", Path: b.ID, Err: errors.New("it is a base backup: it holds a whole cluster, not a database"), Hint: "restore it into a data directory"}
 	}
 	o.Progress = oneAtATime(o.Progress)
+	t = t.telling(o.Progress)
 	if err := b.checkFiles(ctx, func(d, total int64) { o.Progress(Progress{Stage: StageCheck, Done: d, Total: total}) }); err != nil {
 		return Restored{}, err
 	}
@@ -109,20 +110,22 @@ func (o RestoreOptions) load(ctx context.Context, t Target, next string, fill fu
 		return err
 	}
 	defer s.close()
-	o.Progress(Progress{Stage: StageRestore, Item: "planner statistics"})
+	o.Progress(Progress{Stage: StageAnalyze})
 	return s.exec(ctx, "ANALYZE")
 }
 
 func (o RestoreOptions) fill(ctx context.Context, t Target, next string) error {
 	b := o.Backup
 	if b.Format == Plain {
-		o.Progress(Progress{Stage: StageRestore})
+		r := &reader{progress: o.Progress, total: sizeOf(b.Path)}
+		r.tell()
+		defer ticking(ctx, r.tell)()
 		args := o.Args
 		if b.Contents == nil {
 			// A script by someone else may drop and create databases (pg_dump --create): in a transaction it cannot.
 			args = append([]string{"--single-transaction"}, args...)
 		}
-		return t.script(ctx, next, b.Path, args...)
+		return r.of(t, b.Path).script(ctx, next, b.Path, args...)
 	}
 	return o.archive(ctx, t, next)
 }
@@ -135,20 +138,18 @@ func (t Target) script(ctx context.Context, database, file string, args ...strin
 // archive runs pg_restore.
 func (o RestoreOptions) archive(ctx context.Context, t Target, next string, args ...string) error {
 	b := o.Backup
-	begun, total := int64(-1), int64(0)
-	for _, t := range b.Tables {
-		if t.Schema != "" {
-			total++
-		}
+	r := &reader{progress: o.Progress, total: sizeOf(b.Path)}
+	list := slices.Concat([]string{"--list"}, args, o.Args, []string{b.Path})
+	if err := t.run(ctx, next, func(line string) { r.indexes += countIndexes(line) }, "pg_restore", list...); err != nil {
+		return err
 	}
+	defer ticking(ctx, r.tell)()
 	line := func(text string) {
-		if _, table, ok := strings.Cut(text, "processing data for table "); ok {
-			begun++
-			o.Progress(Progress{Stage: StageRestore, Done: begun, Total: total, Item: strings.Trim(table, `"`)})
-		}
+		r.line(text)
+		r.tell()
 	}
 	args = slices.Concat([]string{"--verbose", "--exit-on-error", "--no-tablespaces", "--no-password", "--dbname=" + next}, args, o.Args, []string{b.Path})
-	return t.run(ctx, next, line, "pg_restore", args...)
+	return r.of(t, b.Path).run(ctx, next, line, "pg_restore", args...)
 }
 
 // oldest is the oldest major version of a server that what pg_dump 18 writes goes into. Others stop at what it sets first

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -23,6 +25,10 @@ type Target struct {
 	Password string
 	SSLMode  string // libpq's; "": disable
 	CacheDir string // of compiled code; "": the default
+
+	compile func(time.Duration) // is told when programs are compiled; nil: nobody
+	input   string              // path of which read counts the bytes that programs read; "": none
+	read    *atomic.Int64
 }
 
 // Scratch starts a server on a data directory, or on a temporary one if dir is empty, until stop is called. Its settings
@@ -118,7 +124,7 @@ func (t Target) run(ctx context.Context, database string, line func(string), nam
 	env := t.server(database).Environment()
 	env["PGAPPNAME"] = "nself backup"
 	code, err := pgclient.Run(ctx, pgclient.Command{
-		Name: name, Args: args, Library: true, CacheDir: t.CacheDir, Stdout: w, Stderr: w, Env: env,
+		Name: name, Args: args, Library: true, CacheDir: t.CacheDir, Stdout: w, Stderr: w, Env: env, Compile: t.compile, Input: t.input, Read: t.read,
 	})
 	w.Close()
 	text := <-said

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,6 +31,8 @@ type Command struct {
 	Library  bool                // run for the host program and not for a person: no signals are passed on, and no PG* variable
 	CacheDir string              // of compiled code; "": the default
 	Compile  func(time.Duration) // called several times a second while the programs are compiled, with the time taken so far; may be nil
+	Input    string              // absolute path of a file or directory, of which Read counts the bytes read; "": none
+	Read     *atomic.Int64
 	Stdin    *os.File
 	Stdout   *os.File
 	Stderr   *os.File
@@ -53,7 +56,7 @@ func Run(ctx context.Context, c Command) (int, error) {
 		return 0, err
 	}
 	defer e.Close()
-	root, err := tree()
+	root, err := c.tree()
 	if err != nil {
 		return 0, err
 	}
@@ -106,7 +109,7 @@ func Run(ctx context.Context, c Command) (int, error) {
 var linuxSignal = map[os.Signal]int{syscall.SIGHUP: 1, syscall.SIGINT: 2, syscall.SIGQUIT: 3, syscall.SIGTERM: 15}
 
 // tree is the host's files with PostgreSQL's own at prefix.
-func tree() (vfs.FS, error) {
+func (c *Command) tree() (vfs.FS, error) {
 	files, err := image.FS()
 	if err != nil {
 		return nil, err
@@ -119,7 +122,11 @@ func tree() (vfs.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return vfs.NewNamespace(map[string]vfs.FS{"/": vfs.NewHost(), prefix: img})
+	host := vfs.FS(vfs.NewHost())
+	if c.Input != "" {
+		host = reading{vfs.NewHost(), c.Input, c.Read}
+	}
+	return vfs.NewNamespace(map[string]vfs.FS{"/": host, prefix: img})
 }
 
 // sealedOff reports whether a variable is libpq's or one of its programs'. What TLS to a server elsewhere needs is a
