@@ -187,19 +187,24 @@ func (g *guest) semPost(p uint32) {
 // newKernel returns a kernel whose programs are the given functions, by the name in argv[0].
 func newKernel(t testing.TB, programs map[string]program) *kernel.Kernel {
 	t.Helper()
-	root, err := vfs.NewNamespace(map[string]vfs.FS{"/": vfs.NewMem(vfs.MemOptions{}), "/dev": vfs.NewDev()})
+	return newKernelWith(t, kernel.Config{}, programs)
+}
+
+// newKernelWith is newKernel with a configuration whose FS and Program are made here.
+func newKernelWith(t testing.TB, cfg kernel.Config, programs map[string]program) *kernel.Kernel {
+	t.Helper()
+	var err error
+	cfg.FS, err = vfs.NewNamespace(map[string]vfs.FS{"/": vfs.NewMem(vfs.MemOptions{}), "/dev": vfs.NewDev()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := kernel.New(kernel.Config{
-		FS: root,
-		Program: func(path string) kernel.Module {
-			if run, ok := programs[path]; ok {
-				return module{t, run}
-			}
-			return nil
-		},
-	})
+	cfg.Program = func(path string) kernel.Module {
+		if run, ok := programs[path]; ok {
+			return module{t, run}
+		}
+		return nil
+	}
+	k, err := kernel.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

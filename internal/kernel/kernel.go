@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"sync"
 	"unsafe"
@@ -22,12 +23,22 @@ type Config struct {
 	// Heap says how many bytes the heap of a process with these arguments may have; 0 or nil: what the address space has room for.
 	Heap func(argv []string) uint64
 	// Refused is called when the host refuses what a process with these arguments needs to start; nil: nobody is told.
-	Refused  func(argv []string)
+	Refused func(argv []string)
+	// View gives a process files that no other one has. It is called once for each process, before that runs; the Opener
+	// that it returns is asked first whenever the process opens a file. Either may be nil.
+	View func(p *Process) Opener
+	// Bound tells whether the host listens at an address on behalf of the guest, which may then bind it; its connections
+	// come by Push. Default: none.
+	Bound    func(netip.AddrPort) bool
 	Pid      int          // of the first process; 0: the host process's own
 	UID      int          // user and group id of every process; 0: 1000
 	Hostname string       // default "localhost"
 	Log      *slog.Logger // reports of killed processes; default discards
 }
+
+// Opener opens a file in the place of Config.FS; without a file and an error, Config.FS is asked. The name is absolute
+// and clean, the flags are Linux's (vfs.O_RDONLY and so on).
+type Opener func(name string, flag int) (vfs.File, error)
 
 // Kernel runs a tree of processes. Its methods are safe for concurrent use.
 type Kernel struct {
@@ -45,7 +56,7 @@ type Kernel struct {
 		procs     map[int]*Process
 		nextPid   int
 		shm       shmTable
-		listeners map[string]*listener // by guest path
+		listeners map[string]*listener // by guest path, or address and port
 	}
 }
 

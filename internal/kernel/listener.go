@@ -37,10 +37,10 @@ func (c Conn) close() {
 // twice max_connections.
 const backlog = 4096
 
-// listener is a listening Unix socket of the guest. Its queue is filled by Push and by connect.
+// listener is a listening socket of the guest. Its queue is filled by Push and by connect.
 type listener struct {
 	k     *Kernel
-	path  string
+	path  string // of a Unix socket; of one of the network its address and port
 	ready event  // readable while the queue is not empty
 	queue []Conn // guarded by Kernel.mu
 	shutd bool   // guarded by Kernel.mu

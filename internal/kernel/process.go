@@ -51,11 +51,13 @@ type Process struct {
 	fds    []descriptor
 	cwd    string
 	umask  uint32
+	view   Opener // nil: Config.FS has all its files
 	maps   []mapping
 	libs   []library
 	status Status
 	exited bool
 	poll   pollBuffer
+	first  bool // it was started from outside
 
 	// Guarded by Kernel.mu.
 	state    procState
@@ -79,6 +81,22 @@ func newProcess(k *Kernel, argv, env []string, dir string) (*Process, error) {
 		k: k, argv: argv, env: env, cwd: dir, umask: 0o077,
 		event: ev, fds: make([]descriptor, FastPathFDs), done: make(chan struct{}),
 	}, nil
+}
+
+// First reports whether the process was started from outside, by [Kernel.Run].
+func (p *Process) First() bool { return p.first }
+
+// Dialed reports whether a process that has not run yet was given a connection that the host program itself made.
+func (p *Process) Dialed() bool {
+	for _, d := range p.fds {
+		if d.file == nil {
+			continue
+		}
+		if s, ok := d.file.object.(*stream); ok && s.pushed && s.peer == inProcess {
+			return true
+		}
+	}
+	return false
 }
 
 // Pid returns the process id.
@@ -121,6 +139,7 @@ func (p *Process) start(parent *Process) abi.Errno {
 		return abi.EAGAIN
 	}
 	p.parent = parent
+	p.first = parent == nil
 	p.module = m
 	p.pgid = p.pid
 	if parent != nil {
@@ -130,6 +149,9 @@ func (p *Process) start(parent *Process) abi.Errno {
 	k.wg.Add(1)
 	k.mu.Unlock()
 
+	if k.cfg.View != nil {
+		p.view = k.cfg.View(p)
+	}
 	heap := uint64(0)
 	if k.cfg.Heap != nil {
 		heap = k.cfg.Heap(p.argv)

@@ -31,7 +31,7 @@ type stream struct {
 	typ    int32          // of a socket: SOCK_STREAM or SOCK_DGRAM
 	peer   netip.AddrPort // of a connection that was pushed in: what accept reported
 	pushed bool
-	path   string // a Unix socket's bound guest path, before listen
+	path   string // what a socket is bound to before listen: a guest path, or an address and port
 }
 
 func (s *stream) fastPath() (uint64, uint32) {

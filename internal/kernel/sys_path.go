@@ -45,7 +45,7 @@ func (p *Process) openat(a *[6]int32) (int32, abi.Errno) {
 		return 0, e
 	}
 	flag := uint32(a[2])
-	file, err := p.k.cfg.FS.Open(name, int(flag&^vfs.O_CLOEXEC), uint32(a[3])&^p.umask&0o7777)
+	file, err := p.openFile(name, int(flag&^vfs.O_CLOEXEC), uint32(a[3])&^p.umask&0o7777)
 	if err != nil {
 		return 0, errnoOf(err)
 	}
@@ -61,6 +61,16 @@ func (p *Process) openat(a *[6]int32) (int32, abi.Errno) {
 	d := &disk{file: file, path: name, dir: st.Mode&vfs.S_IFMT == vfs.S_IFDIR}
 	const kept = vfs.O_ACCMODE | vfs.O_APPEND | vfs.O_NONBLOCK
 	return p.install(newOpenFile(d, flag&kept), flag&vfs.O_CLOEXEC != 0, 0)
+}
+
+// openFile opens a file as the process sees it.
+func (p *Process) openFile(name string, flag int, perm uint32) (vfs.File, error) {
+	if p.view != nil {
+		if f, err := p.view(name, flag); f != nil || err != nil {
+			return f, err
+		}
+	}
+	return p.k.cfg.FS.Open(name, flag, perm)
 }
 
 // statx(dirfd, path, flags, mask, out) serves every form of stat.

@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"net/netip"
+
 	"golang.org/x/sys/unix"
 
 	"nself.org/embeddedpg/internal/abi"
@@ -74,7 +76,7 @@ func (p *Process) sock(fd int32) (*openFile, *stream, abi.Errno) {
 }
 
 // bind names a Unix socket in the guest's tree, or gives a datagram socket a port. Stream sockets of the
-// network are bound by the host program, never by a guest.
+// network are bound by the host program, never by a guest: it may name those that are bound for it (Config.Bound).
 func (p *Process) bind(a *[6]int32) (int32, abi.Errno) {
 	_, s, e := p.sock(a[0])
 	if e != 0 {
@@ -102,6 +104,9 @@ func (p *Process) bind(a *[6]int32) (int32, abi.Errno) {
 		return 0, 0
 	case s.typ == abi.SOCK_DGRAM:
 		return zero(unix.Bind(s.fd, hostSockaddr(addr.ip, s.domain)))
+	case p.k.cfg.Bound != nil && p.k.cfg.Bound(addr.ip):
+		s.path = addr.ip.String()
+		return 0, 0
 	}
 	return 0, abi.EACCES
 }
@@ -198,6 +203,9 @@ func (p *Process) getsockname(a *[6]int32) (int32, abi.Errno) {
 	}
 	switch o := f.object.(type) {
 	case *listener:
+		if ip, err := netip.ParseAddrPort(o.path); err == nil {
+			return 0, p.putAddress(a[1], a[2], ipAddress(ip))
+		}
 		return 0, p.putAddress(a[1], a[2], address{family: abi.AF_UNIX, path: o.path})
 	case *stream:
 		if o.kind != streamSocket {
