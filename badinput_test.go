@@ -110,14 +110,6 @@ func TestBadDataDir(t *testing.T) {
 			[]string{"configuration file", "postgresql.conf"},
 		},
 		{
-			"locale of messages",
-			func(t *testing.T, d string) { appendFile(t, d+"/postgresql.conf", "lc_messages = 'tlh_QO.UTF-8'\n") },
-			func(t *testing.T, d string) {
-				appendFile(t, d+"/postgresql.conf", "", "lc_messages = 'tlh_QO.UTF-8'\n")
-			},
-			[]string{"lc_messages", "C.UTF-8"},
-		},
-		{
 			"library we lack",
 			func(t *testing.T, d string) {
 				appendFile(t, d+"/postgresql.conf", "shared_preload_libraries = 'timescaledb'\n")

@@ -39,13 +39,14 @@ type Config struct {
 	// Default 0600: the user who runs the program.
 	SocketMode fs.FileMode
 
-	// Port is the number in the Unix socket's name, and what SHOW port says. No TCP port is opened for it.
-	// Default 5432.
+	// Port is the number in the Unix socket's name. No TCP port is opened for it; SHOW port says that of Listen where that
+	// is set, else this one. Default 5432.
 	Port int
 
 	// Listen is a TCP address to listen on, host:port. Port 0 takes a free one, which Server.Addr tells.
-	// Connections are not encrypted: an address other than a loopback one shows SQL and data to
-	// the network. Default: none.
+	// Connections are encrypted where the data directory has server.crt and server.key and Settings or postgresql.conf say
+	// ssl = on, and a client asks for it; a hostssl line in pg_hba.conf makes it ask. Otherwise an address other than a
+	// loopback one shows SQL and data to the network. Default: none.
 	Listen string
 
 	// Superuser is the first role of a new cluster, and the user of ConnString. Default "postgres".
@@ -59,9 +60,12 @@ type Config struct {
 	// cluster has.
 	Database string
 
-	// Settings are added to those of the data directory's postgresql.conf, and win over it and over ALTER
-	// SYSTEM. Those that decide how the server and this program meet (port, listen_addresses,
-	// logging_collector ...) are refused. "fsync": "off" makes a crash lose or corrupt data.
+	// Settings are added to those of the data directory's postgresql.conf, and win over it. ALTER SYSTEM of one of them is
+	// refused, as it would have no effect. Those that other servers of the same data must know, a standby among them
+	// (max_connections, wal_level ...), are also written to embeddedpg.conf in the data directory, which postgresql.conf
+	// then includes. Those that decide how the server and this program meet (port, listen_addresses, logging_collector ...)
+	// are refused, and so are values that 32-bit memory has no room for (docs/limits.md); where such a value stands in the
+	// data directory's files, it is lowered with a warning in the log. "fsync": "off" makes a crash lose or corrupt data.
 	Settings map[string]string
 
 	// Mounts are host directories that the server may use besides its data directory: COPY and
@@ -80,6 +84,12 @@ type Config struct {
 	// 0700, if it does not exist. Clusters must not share one, and every SQL superuser can read and write its files.
 	// Default: nothing is archived.
 	ArchiveDir string
+
+	// TimeZoneDir is a directory of compiled zone files to use in place of the built-in ones, such as /usr/share/zoneinfo:
+	// then time zones are those of the system and change with its updates. An index or a partition by values that a zone
+	// has shaped (AT TIME ZONE in an expression) may need REINDEX after a change. Default: the built-in ones, the world's
+	// at the time of this module's release with their history before 1970.
+	TimeZoneDir string
 
 	// Log receives the server's log, one record a message, with the attributes pid, sqlstate, backend,
 	// database, user, application, detail, hint, context and statement as they apply. Levels: LOG is

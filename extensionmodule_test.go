@@ -160,9 +160,10 @@ func TestExtensionRefused(t *testing.T) {
 
 	// A large object can become any file that the server may write.
 	exec(t, c, "SELECT lo_from_bytea(4711, $1)", good)
-	exec(t, c, "SELECT lo_export(4711, '/pgdata/mine.so')")
-	says("LOAD '/pgdata/mine.so'", "only from the directories")
-	says("CREATE FUNCTION f() RETURNS int8 AS '/pgdata/mine', 'sample_counted' LANGUAGE C", "only from the directories")
+	mine := s.DataDir() + "/mine"
+	exec(t, c, "SELECT lo_export(4711, '"+mine+".so')")
+	says("LOAD '"+mine+".so'", "only from the directories")
+	says("CREATE FUNCTION f() RETURNS int8 AS '"+mine+"', 'sample_counted' LANGUAGE C", "only from the directories")
 	says("SELECT lo_export(4711, '/extensions/0/extension/mine.so')", "Read-only")
 	exec(t, c, "SELECT 1")
 }

@@ -43,8 +43,18 @@ func TestSandbox(t *testing.T) {
 	t.Run("COPY", func(t *testing.T) {
 		fails(t, c, "COPY lines FROM '"+host+"'")
 		fails(t, c, "COPY lines TO '"+dir+"/new'")
-		fails(t, c, "COPY lines FROM '/pgdata/../../../../.."+host+"'")
+		fails(t, c, "COPY lines FROM '"+s.DataDir()+"/../../../../.."+host+"'")
 		fails(t, c, "COPY lines FROM '/proc/self/environ'")
+	})
+	t.Run("beside the data directory", func(t *testing.T) {
+		for parent := filepath.Dir(s.DataDir()); parent != "/" && parent != "/dev"; parent = filepath.Dir(parent) {
+			for _, name := range one[[]string](t, c, "SELECT array(SELECT pg_ls_dir($1))", parent) {
+				if _, err := os.Stat(filepath.Join(parent, name)); err == nil && !strings.HasPrefix(s.DataDir()+"/", filepath.Join(parent, name)+"/") &&
+					!strings.HasPrefix(s.SocketDir()+"/", filepath.Join(parent, name)+"/") {
+					t.Errorf("the server sees %s in %s", name, parent)
+				}
+			}
+		}
 	})
 	t.Run("PROGRAM", func(t *testing.T) {
 		fails(t, c, "COPY lines FROM PROGRAM 'cat "+host+"'")
@@ -115,11 +125,11 @@ func TestPlantedSymlink(t *testing.T) {
 	exec(t, c, "CREATE TEMP TABLE lines (line text)")
 	for _, name := range []string{"absolute", "relative", "base/link", "directory/secret.txt", "root" + host} {
 		fails(t, c, "SELECT pg_read_file($1)", name)
-		fails(t, c, "SELECT pg_read_file($1)", "/pgdata/"+name)
-		fails(t, c, "COPY lines FROM '/pgdata/"+name+"'")
-		fails(t, c, "COPY (SELECT 1) TO '/pgdata/"+name+"'")
+		fails(t, c, "SELECT pg_read_file($1)", s.DataDir()+"/"+name)
+		fails(t, c, "COPY lines FROM '"+s.DataDir()+"/"+name+"'")
+		fails(t, c, "COPY (SELECT 1) TO '"+s.DataDir()+"/"+name+"'")
 	}
-	fails(t, c, "COPY (SELECT 1) TO '/pgdata/directory/new'")
+	fails(t, c, "COPY (SELECT 1) TO '"+s.DataDir()+"/directory/new'")
 	if b, _ := os.ReadFile(host); string(b) != content+"\n" {
 		t.Error("the file changed:", string(b))
 	}

@@ -3,6 +3,7 @@ package embeddedpg
 import (
 	"context"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"time"
 
@@ -99,7 +100,13 @@ func (s *Server) start(ctx context.Context) (err error) {
 		}
 	}
 	s.cfg.Progress(Progress{Stage: StageStart})
-	run := cluster.RunOptions{Port: s.cfg.Port, Settings: s.cfg.Settings, Log: s.cfg.Log, ExtensionDirs: s.cfg.ExtensionDirs}
+	run := cluster.RunOptions{
+		Port: s.cfg.Port, SocketDir: s.cfg.SocketDir, SocketMode: s.cfg.SocketMode, Settings: s.cfg.Settings, Log: s.cfg.Log,
+		ExtensionDirs: s.cfg.ExtensionDirs, TimeZones: s.cfg.TimeZoneDir,
+	}
+	if addr, ok := s.listeners.Addr().(*net.TCPAddr); ok {
+		run.TCP = addr.AddrPort()
+	}
 	for _, m := range s.cfg.Mounts {
 		run.Mounts = append(run.Mounts, cluster.Mount(m))
 	}

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +54,40 @@ func TestTLS(t *testing.T) {
 	if c, err := pgx.Connect(t.Context(), u.String()); err == nil {
 		c.Close(t.Context())
 		t.Error("a certificate that the client does not know was accepted")
+	}
+}
+
+// TestTLSReload switches TLS on in a running server, as docs/embedding.md tells, and then insists on it.
+func TestTLSReload(t *testing.T) {
+	dir := newCluster(t)
+	s := start(t, embeddedpg.Config{DataDir: dir, Listen: "127.0.0.1:0", Password: templatePassword})
+	reaches := func(mode string) bool {
+		u := url.URL{Scheme: "postgres", User: url.UserPassword("postgres", templatePassword), Host: s.Addr().String(), Path: "/postgres", RawQuery: "sslmode=" + mode}
+		c, err := pgx.Connect(t.Context(), u.String())
+		if err == nil {
+			c.Close(t.Context())
+		}
+		return err == nil
+	}
+	if !reaches("disable") || reaches("require") {
+		t.Error("TLS before it is switched on, or nothing")
+	}
+	certificate(t, filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key"))
+	c := dial(t, s)
+	exec(t, c, "ALTER SYSTEM SET ssl = on")
+	exec(t, c, "SELECT pg_reload_conf()")
+	for deadline := time.Now().Add(20 * time.Second); !reaches("require"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no TLS after the reload")
+		}
+	}
+	hba, err := os.ReadFile(filepath.Join(dir, "pg_hba.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(dir, "pg_hba.conf"), strings.ReplaceAll(string(hba), "\nhost ", "\nhostssl "))
+	if reaches("disable") || !reaches("require") {
+		t.Error("hostssl does not insist on TLS")
 	}
 }
 

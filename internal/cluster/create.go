@@ -141,7 +141,7 @@ func (c *Cluster) clearStages() {
 
 // initdb makes a cluster in the empty host directory data.
 func initdb(ctx context.Context, p Programs, data string, o CreateOptions) error {
-	t, err := newTree(p.Image, data, RunOptions{})
+	t, err := newTree(p.Image, data, guestData, RunOptions{})
 	if err != nil {
 		return &fault.Error{Op: opCreate, Path: data, Err: err}
 	}

@@ -12,7 +12,8 @@ import (
 type pidFile struct {
 	PID    int    // LOCK_FILE_LINE_PID; negative from a stand-alone backend
 	Dir    string // LOCK_FILE_LINE_DATA_DIR
-	ShmID  int    // second number of LOCK_FILE_LINE_SHMEM_KEY; -1 if there is none
+	ShmKey int    // first number of LOCK_FILE_LINE_SHMEM_KEY
+	ShmID  int    // second number of that line; -1 if there is none
 	Status string // LOCK_FILE_LINE_PM_STATUS: "starting", "ready", "stopping", "standby"
 }
 
@@ -39,7 +40,8 @@ func parsePidFile(s string) pidFile {
 	}
 	f.PID, _ = strconv.Atoi(line(1))
 	f.Dir = line(2)
-	if _, id, ok := strings.Cut(line(7), " "); ok {
+	if key, id, ok := strings.Cut(line(7), " "); ok {
+		f.ShmKey, _ = strconv.Atoi(key)
 		if n, err := strconv.Atoi(strings.TrimSpace(id)); err == nil {
 			f.ShmID = n
 		}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"net/netip"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,17 +24,24 @@ const opStart = "start the server"
 
 // RunOptions describe one run of the server.
 type RunOptions struct {
-	Port     int               // of the guest's socket, and what SHOW port says
-	Settings map[string]string // of postgresql.conf; see CheckSettings
-	Mounts   []Mount
+	Port       int               // in the Unix socket's name
+	SocketDir  string            // of the host, with the Unix socket that clients connect to; "": none
+	SocketMode fs.FileMode       // of that socket
+	TCP        netip.AddrPort    // that the program listens on; not valid: none
+	Settings   map[string]string // of postgresql.conf; see CheckSettings
+	Mounts     []Mount
 	// ExtensionDirs are directories of the host with side modules, control and SQL files.
 	ExtensionDirs []string
-	SessionMemory uint64       // bytes of each session's heap; 0: as much as its address space holds
-	Log           slog.Handler // nil: the server's messages are dropped
+	SessionMemory uint64 // bytes of each session's heap; 0: as much as its address space holds
+	// TimeZones is a directory of the host with zone files, in place of those of the image. "": the image's.
+	TimeZones string
+	Log       slog.Handler // nil: the server's messages are dropped
 
 	// Data wraps the file system of the data directory, in one that fails or keeps a journal (package vfstest). Default:
 	// none.
 	Data func(vfs.FS) vfs.FS
+
+	fixed map[string]string // what ALTER SYSTEM cannot set, because the program does; nil: no server
 }
 
 // settings are Settings, and what follows from the rest where they do not say otherwise.
@@ -63,11 +73,19 @@ func (c *Cluster) Run(ctx context.Context, p Programs, o RunOptions) (*Postmaste
 	if err := CheckSettings(o.Settings); err != nil {
 		return nil, err
 	}
-	t, err := newTree(p.Image, c.dir, o, guestBackends)
+	if err := errors.Join(c.configure(), c.tell(o.Settings, kernelLog(o.Log))); err != nil {
+		return nil, err
+	}
+	o.fixed = map[string]string{}
+	t, err := newTree(p.Image, c.dir, guestPath(c.dir, guestData), o)
 	if err != nil {
 		return nil, err
 	}
-	m, err := c.launch(t, p, o)
+	settings := o.commandLine(t)
+	for _, s := range settings {
+		o.fixed[s.name] = s.value
+	}
+	m, err := c.launch(t, p, o, settings)
 	if err != nil {
 		t.close()
 		return nil, err
@@ -79,22 +97,21 @@ func (c *Cluster) Run(ctx context.Context, p Programs, o RunOptions) (*Postmaste
 }
 
 // launch starts the process and the goroutine that waits for its end. The tree is the Postmaster's then.
-func (c *Cluster) launch(t *tree, p Programs, o RunOptions) (*Postmaster, error) {
-	if err := t.write(guestHBA, hba(c.has("pg_hba.conf"))); err != nil {
-		return nil, err
-	}
-	configFile := ""
-	if !c.has("postgresql.conf") {
-		// A cluster whose system keeps the configuration elsewhere: PostgreSQL's defaults.
-		configFile = guestConf
-		if err := t.write(guestConf, ""); err != nil {
-			return nil, err
-		}
-	}
+func (c *Cluster) launch(t *tree, p Programs, o RunOptions, settings []setting) (*Postmaster, error) {
+	conf := newConfView(t.root, t.data, settings, kernelLog(o.Log))
 	k, err := kernel.New(kernel.Config{
-		FS: t.root, Program: p.Program, Log: kernelLog(o.Log), LibraryDirs: []string{guestExtensions},
+		FS: t.root, Program: p.Program, Log: kernelLog(o.Log), LibraryDirs: []string{guestExtensions}, Bound: o.bound,
 		Heap:    func(argv []string) uint64 { return heap(argv, o.SessionMemory) },
 		Refused: t.forget,
+		View: func(p *kernel.Process) kernel.Opener {
+			switch {
+			case p.First():
+				return conf.open
+			case p.Dialed():
+				return dialedView(path.Join(t.data, hbaName))
+			}
+			return nil
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -104,15 +121,15 @@ func (c *Cluster) launch(t *tree, p Programs, o RunOptions) (*Postmaster, error)
 		return nil, err
 	}
 	// For dblink and postgres_fdw, where no host is named: this server itself.
-	env := append(slices.Clone(guestEnv), "PGHOST="+guestRun, fmt.Sprintf("PGPORT=%d", o.Port))
-	proc, err := k.Run(kernel.Command{Argv: postmasterArgs(o.Port, configFile, o.settings()), Env: env, Stdout: w, Stderr: w})
+	env := append(slices.Clone(guestEnv), "PGHOST="+t.sockets, fmt.Sprintf("PGPORT=%d", o.port()))
+	proc, err := k.Run(kernel.Command{Argv: postmasterArgs(t.data, settings), Env: env, Stdout: w, Stderr: w})
 	w.Close()
 	if err != nil {
 		r.Close()
 		k.Close()
 		return nil, &fault.Error{Op: opStart, Path: c.dir, Err: err}
 	}
-	m := &Postmaster{dir: c.dir, k: k, p: proc, socket: socketName(o.Port), log: readLog(r, o.Log), done: make(chan struct{})}
+	m := &Postmaster{dir: c.dir, k: k, p: proc, socket: fmt.Sprintf("%s/.s.PGSQL.%d", t.sockets, o.port()), log: readLog(r, o.Log), done: make(chan struct{})}
 	go m.reap(t)
 	return m, nil
 }
@@ -159,11 +176,11 @@ const LostWAL = "could not locate a valid checkpoint record"
 func startHint(text string) string {
 	for _, h := range []struct{ text, hint string }{
 		{LostWAL, "its write-ahead log is lost or damaged: restore a backup into another directory"},
-		{"lc_", "the locales are C, POSIX and C.UTF-8: set the lc_ settings in postgresql.conf to one of them"},
 		{"locale", "the locales are C, POSIX, C.UTF-8 and the builtin ones: dump the cluster with its own server and restore it into a new one"},
 		{"could not access file", "remove the name from shared_preload_libraries, or name the directory that has its module in Config.ExtensionDirs"},
 		{"shared memory", "lower shared_buffers or max_connections"},
 		{"could not fork", "raise the limits of address space, threads and open files of this program (ulimit -v, -u and -n)"},
+		{"server certificate file", "the server sees the data directory alone: put server.crt and server.key there, or set ssl = off"},
 		{"No space left on device", "make room on the file system, then start again; nothing is lost"},
 		{"configuration file", "correct postgresql.conf in the data directory; the log names the line"},
 	} {

@@ -1,9 +1,12 @@
 package cluster
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -21,6 +24,7 @@ var owned = map[string]string{
 	"dynamic_shared_memory_type": "it is fixed",
 	"hba_file":                   "pg_hba.conf of the data directory is read",
 	"huge_pages":                 "it is fixed",
+	"ident_file":                 "pg_ident.conf of the data directory is read",
 	"listen_addresses":           "use Config.Listen",
 	"log_destination":            "use Config.Log",
 	"log_line_prefix":            "use Config.Log: its records have the fields",
@@ -51,6 +55,9 @@ func CheckSettings(settings map[string]string) error {
 		if strings.ContainsRune(settings[name], 0) {
 			return bad("its value contains a zero byte", "")
 		}
+		if value, reason, unfit := (setting{canonical, settings[name]}).fit(); unfit {
+			return bad(fmt.Sprintf("it is %s, and this server has %s: %s", settings[name], value, reason), "use "+value)
+		}
 	}
 	return nil
 }
@@ -60,30 +67,64 @@ func canonicalSetting(name string) string {
 	return strings.ReplaceAll(strings.ToLower(name), "-", "_")
 }
 
-// postmasterArgs is the server's command line.
-func postmasterArgs(port int, configFile string, settings map[string]string) []string {
-	args := []string{guestPrefix + "/bin/postgres", "-D", guestData}
-	set := func(name, value string) { args = append(args, "-c", name+"="+value) }
+// commandLine returns the settings of the server's command line: the program's, then what is owned.
+func (o *RunOptions) commandLine(t *tree) []setting {
+	var all []setting
+	set := func(name, value string) { all = append(all, setting{name, value}) }
+	settings := o.settings()
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		set(canonicalSetting(name), settings[name])
 	}
-	if configFile != "" {
-		set("config_file", configFile)
-	}
+	set("data_directory", t.data)
 	set("dynamic_shared_memory_type", "posix")
-	set("hba_file", guestHBA)
+	set("hba_file", path.Join(t.data, hbaName))
 	set("huge_pages", "off")
-	set("listen_addresses", "")
+	set("ident_file", path.Join(t.data, identName))
+	set("listen_addresses", o.addresses())
 	set("log_destination", "stderr")
 	set("log_line_prefix", logLinePrefix)
 	set("logging_collector", "off")
-	set("port", strconv.Itoa(port))
+	set("port", strconv.Itoa(o.port()))
 	set("shared_memory_type", "sysv")
-	set("unix_socket_directories", guestRun)
+	set("unix_socket_directories", socketList(t.sockets))
 	set("unix_socket_group", "")
-	set("unix_socket_permissions", "0777") // of the guest's own socket, which no host process sees
+	set("unix_socket_permissions", fmt.Sprintf("%#o", cmp.Or(o.SocketMode.Perm(), 0o600)))
+	return all
+}
+
+// postmasterArgs is the server's command line.
+func postmasterArgs(data string, settings []setting) []string {
+	args := []string{guestPrefix + "/bin/postgres", "-D", data}
+	for _, s := range settings {
+		args = append(args, "-c", s.name+"="+s.value)
+	}
 	return args
 }
 
-// socketName is the guest path of the server's one listening socket.
-func socketName(port int) string { return fmt.Sprintf("%s/.s.PGSQL.%d", guestRun, port) }
+// port is what SHOW port says: that of the network, where the server listens on one, else of the Unix socket.
+func (o *RunOptions) port() int {
+	if o.TCP.IsValid() {
+		return int(o.TCP.Port())
+	}
+	return o.Port
+}
+
+// addresses is what SHOW listen_addresses says. A socket for every address takes both families.
+func (o *RunOptions) addresses() string {
+	switch {
+	case !o.TCP.IsValid():
+		return ""
+	case o.TCP.Addr().IsUnspecified():
+		return "*"
+	}
+	return o.TCP.Addr().Unmap().WithZone("").String()
+}
+
+// bound reports whether the program listens at an address that the server binds.
+func (o *RunOptions) bound(a netip.AddrPort) bool {
+	if !o.TCP.IsValid() || a.Port() != o.TCP.Port() {
+		return false
+	}
+	ours, theirs := o.TCP.Addr().Unmap().WithZone(""), a.Addr().Unmap().WithZone("")
+	return ours == theirs || ours.IsUnspecified() && theirs.IsUnspecified()
+}

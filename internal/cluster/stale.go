@@ -45,8 +45,8 @@ func noServer(dir string) error {
 			Hint: fmt.Sprintf("stop that server first (pg_ctl stop -D %s)", dir),
 		}
 	}
-	// A server of ours (it calls its directory guestData) has segments of its kernel's, not the host's.
-	if p.Dir != guestData && p.ShmID >= 0 && shmAttached(p.ShmID) {
+	// A server of ours has segments of its kernel's, not the host's: one of the same id has another key there.
+	if p.ShmID >= 0 && shmAttached(p.ShmKey, p.ShmID) {
 		return &fault.Error{
 			Op: "open the data directory", Path: dir,
 			Err:  errors.New("processes of a PostgreSQL server that was killed still use it"),

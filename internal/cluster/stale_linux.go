@@ -25,8 +25,8 @@ func mayBePostgres(pid int, dir string) bool {
 	return name == "postgres" || name == "postmaster"
 }
 
-// shmAttached reports whether processes are attached to the host's System V segment id.
-func shmAttached(id int) bool {
+// shmAttached reports whether processes are attached to the host's System V segment of that key and id.
+func shmAttached(key, id int) bool {
 	f, err := os.Open("/proc/sysvipc/shm")
 	if err != nil {
 		return false
@@ -34,7 +34,7 @@ func shmAttached(id int) bool {
 	defer f.Close()
 	for s := bufio.NewScanner(f); s.Scan(); {
 		// key shmid perms size cpid lpid nattch ...
-		if w := strings.Fields(s.Text()); len(w) > 6 && w[1] == strconv.Itoa(id) && w[6] != "0" {
+		if w := strings.Fields(s.Text()); len(w) > 6 && w[0] == strconv.Itoa(key) && w[1] == strconv.Itoa(id) && w[6] != "0" {
 			return true
 		}
 	}

@@ -13,15 +13,14 @@ import (
 // Where things are for the guest.
 const (
 	guestPrefix = "/pgsql"  // programs, libraries and share files: the image
-	guestData   = "/pgdata" // the data directory
-	guestRun    = "/run"    // sockets, and the files that only this run needs
-	guestHBA    = guestRun + "/pg_hba.conf"
-	guestConf   = guestRun + "/postgresql.conf"
+	guestData   = "/pgdata" // a data directory that is being made, or cannot have its own name: see guestPath
+	guestRun    = "/run"    // files that only this run needs, and sockets that cannot have their own name
 	guestPw     = guestRun + "/password"
+	guestZones  = guestPrefix + "/share/timezone"
 
-	// guestBackends is where the postmaster leaves each new process its parameters, in a file that lives for a
-	// millisecond, and all of them the settings.
-	guestBackends = guestData + "/pgsql_tmp"
+	// guestBackends, in the data directory, is where the postmaster leaves each new process its parameters, in a file that
+	// lives for a millisecond, and all of them the settings.
+	guestBackends = "pgsql_tmp"
 )
 
 // Mount makes a directory of the host visible to the server, as a volume does for a container.
@@ -31,8 +30,8 @@ type Mount struct {
 	ReadOnly bool
 }
 
-// taken are the guest paths that no mount may cover or lie in.
-var taken = []string{guestPrefix, guestData, guestRun, guestExtensions, "/dev", "/etc", "/proc", "/sys"}
+// taken are the guest paths that no mount may cover or lie in, and that no directory of the host has in the guest.
+var taken = []string{guestPrefix, guestData, guestRun, guestExtensions, "/dev", "/dev/shm", "/etc", "/proc", "/sys", "/tmp"}
 
 // CheckMount says what is wrong with a mount's guest path.
 func CheckMount(m Mount) error {
@@ -47,7 +46,7 @@ func CheckMount(m Mount) error {
 		return bad("it is not an absolute path below /")
 	}
 	for _, t := range taken {
-		if clean == t || strings.HasPrefix(clean, t+"/") {
+		if t != "/tmp" && within(clean, t) {
 			return bad("the server itself uses " + t)
 		}
 	}
@@ -56,25 +55,26 @@ func CheckMount(m Mount) error {
 
 // tree is everything that the guest sees as files.
 type tree struct {
-	root vfs.FS
-	run  *vfs.Mem // what is ours to write
-
+	root     vfs.FS
+	data     string   // guest path of the data directory
+	sockets  string   // guest path of the socket's directory
+	run      *vfs.Mem // what is ours to write
 	backends *vfs.Mem // guestBackends, where that is in memory
 	free     []func() error
 }
 
-// newTree assembles the guest's files: the image, the data directory dataDir of the host, private directories in
-// memory, and what a run adds. inMemory are further directories that need no disk.
-func newTree(image vfs.FS, dataDir string, o RunOptions, inMemory ...string) (*tree, error) {
-	t := &tree{run: vfs.NewMem(vfs.MemOptions{})}
-	if err := t.mount(image, dataDir, o, inMemory); err != nil {
+// newTree assembles the guest's files: the image, the data directory dataDir of the host, under the name data for the
+// guest, private directories in memory, and what a run adds.
+func newTree(image vfs.FS, dataDir, data string, o RunOptions) (*tree, error) {
+	t := &tree{data: data, run: vfs.NewMem(vfs.MemOptions{})}
+	if err := t.mount(image, dataDir, o); err != nil {
 		t.close()
 		return nil, err
 	}
 	return t, nil
 }
 
-func (t *tree) mount(image vfs.FS, dataDir string, o RunOptions, inMemory []string) error {
+func (t *tree) mount(image vfs.FS, dataDir string, o RunOptions) error {
 	data, err := t.dir(dataDir, false)
 	if err != nil {
 		return &fault.Error{Op: opCheck, Path: dataDir, Hint: accessHint(err), Err: err}
@@ -90,19 +90,17 @@ func (t *tree) mount(image vfs.FS, dataDir string, o RunOptions, inMemory []stri
 	t.free = append(t.free, shm.Close)
 	all := map[string]vfs.FS{
 		"/":        image, // its top folder is guestPrefix
-		guestData:  data,
+		t.data:     data,
 		guestRun:   t.run,
 		"/tmp":     vfs.NewMem(vfs.MemOptions{}),
 		"/etc":     etc,
 		"/dev":     vfs.NewDev(),
 		"/dev/shm": shm,
 	}
-	for _, dir := range inMemory {
-		m := vfs.NewMem(vfs.MemOptions{})
-		if dir == guestBackends {
-			t.backends = m
-		}
-		all[dir] = m
+	if o.fixed != nil {
+		all[t.data] = &alterSystem{FS: data, fixed: o.fixed, log: kernelLog(o.Log)}
+		t.backends = vfs.NewMem(vfs.MemOptions{})
+		all[path.Join(t.data, guestBackends)] = t.backends
 	}
 	for _, m := range o.Mounts {
 		if err := CheckMount(m); err != nil {
@@ -112,8 +110,18 @@ func (t *tree) mount(image vfs.FS, dataDir string, o RunOptions, inMemory []stri
 		if err != nil {
 			return &fault.Error{Op: "mount", Path: m.Host, Hint: "give a directory that exists and that this user can use", Err: err}
 		}
-		all[path.Clean(m.Guest)] = dir
+		clean := path.Clean(m.Guest)
+		if within(clean, t.data) {
+			return &fault.Error{Op: "mount", Path: m.Guest, Err: errors.New("it lies in the data directory"), Hint: "give a path such as /mnt/files"}
+		}
+		all[clean] = dir
 	}
+	if o.TimeZones != "" {
+		if all[guestZones], err = t.timeZones(o.TimeZones); err != nil {
+			return err
+		}
+	}
+	t.sockets = socketPath(o.SocketDir, t.data, all)
 	if err := t.mountExtensions(all, o.ExtensionDirs); err != nil {
 		return err
 	}
@@ -129,6 +137,21 @@ func (t *tree) dir(host string, readOnly bool) (vfs.FS, error) {
 	}
 	t.free = append(t.free, d.Close)
 	return d, nil
+}
+
+// timeZones opens a directory of zone files, which has UTC at least.
+func (t *tree) timeZones(host string) (vfs.FS, error) {
+	dir, err := t.dir(host, true)
+	if err == nil {
+		_, err = dir.Stat("/UTC", true)
+	}
+	if err != nil {
+		return nil, &fault.Error{
+			Op: "use the time zones", Path: host, Err: reason(err),
+			Hint: "give a directory of compiled zone files, such as /usr/share/zoneinfo",
+		}
+	}
+	return dir, nil
 }
 
 // write makes a file below guestRun.
