@@ -145,6 +145,9 @@ func empty(t *testing.T, dir string) {
 
 // TestKeptElsewhere: what is kept does not stay in memory.
 func TestKeptElsewhere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("as TestKept, with another server")
+	}
 	t.Parallel()
 	if hostdir.Memory() == "" {
 		t.Skip("needs /dev/shm with 2 GiB free")

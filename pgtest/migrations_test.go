@@ -112,6 +112,9 @@ func TestFailFunction(t *testing.T) {
 // TestOtherBinary runs a function's template in test binaries that were built of different sources: one has the other's
 // template only by a version or files.
 func TestOtherBinary(t *testing.T) {
+	if testing.Short() {
+		t.Skip("as TestShared, with other servers")
+	}
 	t.Parallel()
 	other := patchedBinary(t)
 	dir, parent := t.TempDir(), t.TempDir()
