@@ -10,7 +10,7 @@ import (
 // layers are the packages of this module from the bottom up: a package imports only packages of layers below its
 // own. Commands and tests stand on top.
 var layers = [][]string{
-	{"internal/abi", "internal/wasm2llvm"},
+	{"internal/abi", "internal/wasmfile", "internal/wasm2llvm"},
 	{"internal/vfs", "internal/image", "internal/fault", "internal/sqlwire", "internal/hostdir", "internal/ring", "internal/connect"},
 	{"internal/kernel", "internal/vfs/vfstest", "internal/testenv", "internal/migrate"},
 	{"internal/vm"},

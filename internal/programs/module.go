@@ -12,6 +12,7 @@ import (
 
 	"nself.org/embeddedpg/internal/fault"
 	"nself.org/embeddedpg/internal/image"
+	"nself.org/embeddedpg/internal/wasmfile"
 )
 
 // ServerModule is a module to run in place of the embedded server.
@@ -46,42 +47,52 @@ func ReadServerModule(path string) (*ServerModule, error) {
 
 // checkServer compares the module's imports and exports with the embedded server's.
 func checkServer(code []byte) error {
-	theirs, err := readInterface(code)
+	theirs, err := wasmfile.Parse(code)
+	if err != nil {
+		return errModule
+	}
+	ours, err := wasmfile.Parse(image.Postgres())
 	if err != nil {
 		return err
 	}
-	ours, err := readInterface(image.Postgres())
-	if err != nil {
-		return err
-	}
-	if theirs.emscripten() {
+	if emscripten(theirs) {
 		return errors.New("it was made with Emscripten, as PGlite's modules are: it needs JavaScript around it and has one session")
 	}
-	for name, kind := range theirs.imports {
-		if own, ok := ours.imports[name]; !ok {
+	own := map[string]wasmfile.Import{}
+	for _, i := range ours.Imports {
+		own[i.Module+"."+i.Name] = i
+	}
+	for _, i := range theirs.Imports {
+		name := i.Module + "." + i.Name
+		if o, ok := own[name]; !ok {
 			return fmt.Errorf("it imports %s, which this engine does not have", name)
-		} else if own != kind {
-			return fmt.Errorf("it imports %s as %s, and this engine has it as %s", name, kind, own)
+		} else if o != i {
+			return fmt.Errorf("it imports %s as %s, and this engine has it as %s", name, describe(i), describe(o))
 		}
 	}
 	for _, name := range []string{"memory", "_start"} {
-		if !slices.Contains(theirs.exports, name) {
+		if _, ok := theirs.Exports[name]; !ok {
 			return fmt.Errorf("it does not export %s", name)
 		}
 	}
 	return nil
 }
 
+var errModule = errors.New("it is not a WebAssembly module, or a damaged one")
+
+// describe says what an import is, with the bytes of a function's type.
+func describe(i wasmfile.Import) string {
+	switch i.Kind {
+	case wasmfile.Func, wasmfile.Tag:
+		return fmt.Sprintf("%v %x", i.Kind, i.Type)
+	}
+	return i.Kind.String()
+}
+
 // emscripten reports whether Emscripten made the module: by the names it imports for its JavaScript.
-func (m moduleInterface) emscripten() bool {
-	if slices.Contains(m.custom, "dylink.0") {
-		return true
-	}
-	for name := range m.imports {
-		module, field, _ := strings.Cut(name, ".")
-		if module == "GOT" || strings.HasPrefix(field, "invoke_") || strings.Contains(field, "emscripten") || strings.HasPrefix(field, "__syscall_") {
-			return true
-		}
-	}
-	return false
+func emscripten(f *wasmfile.File) bool {
+	return f.Dylink != nil || slices.ContainsFunc(f.Imports, func(i wasmfile.Import) bool {
+		return strings.HasPrefix(i.Module, "GOT.") || strings.HasPrefix(i.Name, "invoke_") ||
+			strings.Contains(i.Name, "emscripten") || strings.HasPrefix(i.Name, "__syscall_")
+	})
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
 	"nself.org/embeddedpg/internal/fault"
 	"nself.org/embeddedpg/internal/image"
 	"nself.org/embeddedpg/internal/kernel"

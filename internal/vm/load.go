@@ -18,6 +18,7 @@ import (
 
 	"nself.org/embeddedpg/internal/hostdir"
 	"nself.org/embeddedpg/internal/kernel"
+	"nself.org/embeddedpg/internal/wasmfile"
 )
 
 // engineKey stands for all that decides what machine code comes out of the same module on the same processor.
@@ -46,11 +47,11 @@ func (e *Engine) Load(name string, wasm []byte, sha256hex string, o LoadOptions)
 		return nil, fmt.Errorf("vm: load %s: %w", name, err)
 	}
 	m.name, m.engine, m.cacheDir = name, e, o.CacheDir
-	m.dynamic = sync.OnceValues(func() (*wasmFile, error) {
+	m.dynamic = sync.OnceValues(func() (*wasmfile.File, error) {
 		if !o.SideModules {
 			return nil, errors.New("the program was loaded without LoadOptions.SideModules")
 		}
-		return parseWasm(wasm)
+		return wasmfile.Parse(wasm)
 	})
 	m.mu.running = map[kernel.Host]*instance{}
 	m.mu.sides = map[[32]byte]*side{}
@@ -242,7 +243,7 @@ func (e loader) prepare(wasm []byte, hash string) ([]byte, error) {
 		return nil, fmt.Errorf("sha256 is %x, expected %s", got, hash)
 	}
 	if e.kind == program || e.kind == quick {
-		return withoutFunctions(wasm, "_start")
+		return wasmfile.WithoutFunctions(wasm, "_start")
 	}
 	return wasm, nil
 }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"nself.org/embeddedpg/internal/kernel"
+	"nself.org/embeddedpg/internal/wasmfile"
 )
 
 // Module is a compiled program. It implements kernel.Module, is safe for concurrent use, and lives as long as its
@@ -24,7 +25,7 @@ type Module struct {
 
 	// For side modules.
 	cacheDir string
-	dynamic  func() (*wasmFile, error) // what a linkable program exports; read when it is first needed
+	dynamic  func() (*wasmfile.File, error) // what a linkable program exports; read when it is first needed
 
 	mu struct {
 		sync.Mutex

@@ -17,6 +17,7 @@ import (
 
 	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/kernel"
+	"nself.org/embeddedpg/internal/wasmfile"
 )
 
 // What a program must export for side modules, by the linker's names.
@@ -35,8 +36,8 @@ const (
 type side struct {
 	module  *Module // the compiled code
 	program *Module
-	main    *wasmFile
-	file    *wasmFile
+	main    *wasmfile.File
+	file    *wasmfile.File
 	imports []C.struct_vm_import // with values still to be filled in for each instance
 	names   string               // what they refer to
 	ready   chan struct{}        // closed when the rest is there
@@ -82,7 +83,7 @@ func (s *side) load(name string, code []byte, hash string) (err error) {
 	if s.main, err = s.program.dynamic(); err != nil {
 		return err
 	}
-	if s.file, err = parseWasm(code); err != nil {
+	if s.file, err = wasmfile.Parse(code); err != nil {
 		return err
 	}
 	if err := s.check(); err != nil {
@@ -113,18 +114,18 @@ const (
 
 // check refuses what a side module made by wasm-ld never is.
 func (s *side) check() error {
-	d := s.file.dylink
+	d := s.file.Dylink
 	switch {
 	case d == nil:
 		return errors.New("not a side module: it has no section dylink.0")
-	case len(d.needed) > 0:
-		return fmt.Errorf("it needs other libraries (%s), which cannot be loaded: link them into it", strings.Join(d.needed, ", "))
-	case s.file.memories > 0 || s.file.tables > 0:
+	case len(d.Needed) > 0:
+		return fmt.Errorf("it needs other libraries (%s), which cannot be loaded: link them into it", strings.Join(d.Needed, ", "))
+	case s.file.Memories > 0 || s.file.Tables > 0:
 		return errors.New("it has a memory or a table of its own")
-	case d.memSize > maxSideData || d.memAlign > maxSideAlign:
-		return fmt.Errorf("its data is too large: %d bytes, aligned to %d", d.memSize, d.memAlign)
+	case d.MemSize > maxSideData || d.MemAlign > maxSideAlign:
+		return fmt.Errorf("its data is too large: %d bytes, aligned to %d", d.MemSize, d.MemAlign)
 	}
-	if e, ok := s.main.exports[nameTable]; !ok || e.kind != kindTable {
+	if e, ok := s.main.Exports[nameTable]; !ok || e.Kind != wasmfile.Table {
 		return fmt.Errorf("the program %s cannot load modules: it exports no table", s.program.name)
 	}
 	return nil
@@ -137,27 +138,27 @@ const maxNamed = 10
 func (s *side) resolve() error {
 	var undefined []string
 	var names strings.Builder
-	for _, i := range s.file.imports {
-		im := C.struct_vm_import{kind: C.VM_IMPORT_EXPORT, name: C.uint32_t(names.Len()), name_len: C.uint32_t(len(i.name))}
-		names.WriteString(i.name)
-		e, ok := s.main.exports[i.name]
-		want := i.kind
+	for _, i := range s.file.Imports {
+		im := C.struct_vm_import{kind: C.VM_IMPORT_EXPORT, name: C.uint32_t(names.Len()), name_len: C.uint32_t(len(i.Name))}
+		names.WriteString(i.Name)
+		e, ok := s.main.Exports[i.Name]
+		want := i.Kind
 		switch {
-		case i.module == moduleGOTMem:
-			im.kind, want = C.VM_IMPORT_VARIABLE, kindGlobal
-			im.value = C.uint32_t(s.main.globals[e.index])
-		case i.module == moduleGOTFun:
-			im.kind, want = C.VM_IMPORT_VARIABLE, kindFunc
-		case i.module != moduleEnv:
+		case i.Module == moduleGOTMem:
+			im.kind, want = C.VM_IMPORT_VARIABLE, wasmfile.Global
+			im.value = C.uint32_t(s.main.Globals[e.Index])
+		case i.Module == moduleGOTFun:
+			im.kind, want = C.VM_IMPORT_VARIABLE, wasmfile.Func
+		case i.Module != moduleEnv:
 			ok = false
-		case i.kind == kindGlobal && (i.name == nameMemBase || i.name == nameTabBase):
-			im.kind, e.kind, ok = C.VM_IMPORT_CONSTANT, kindGlobal, true
+		case i.Kind == wasmfile.Global && (i.Name == nameMemBase || i.Name == nameTabBase):
+			im.kind, e.Kind, ok = C.VM_IMPORT_CONSTANT, wasmfile.Global, true
 		}
 		switch {
 		case !ok:
-			undefined = append(undefined, i.name)
-		case e.kind != want:
-			return fmt.Errorf("it uses %s as a %v, and the server has it as a %v", i.name, want, e.kind)
+			undefined = append(undefined, i.Name)
+		case e.Kind != want:
+			return fmt.Errorf("it uses %s as a %v, and the server has it as a %v", i.Name, want, e.Kind)
 		}
 		s.imports = append(s.imports, im)
 	}
@@ -184,8 +185,8 @@ func (s *side) showCode() {
 // Data implements kernel.Side. No size is 0, which an allocator might answer with no address.
 func (s *side) Data() (size, align uint32) {
 	const least = 16
-	align = max(s.file.dylink.memAlign, least)
-	size = max(s.file.dylink.memSize, 1)
+	align = max(s.file.Dylink.MemAlign, least)
+	size = max(s.file.Dylink.MemSize, 1)
 	return (size + align - 1) &^ (align - 1), align
 }
 
@@ -196,14 +197,14 @@ type slots struct {
 }
 
 // take reserves n slots of those below the program's own.
-func (t *slots) take(n, align uint32, main *wasmFile) (uint32, error) {
+func (t *slots) take(n, align uint32, main *wasmfile.File) (uint32, error) {
 	if t.next == 0 {
 		t.next, t.funcs = abi.FirstSlot, map[uint32]uint32{}
 	}
 	at := (uint64(t.next) + uint64(align) - 1) &^ (uint64(align) - 1)
-	if at+uint64(n) > uint64(main.firstSlot) {
+	if at+uint64(n) > uint64(main.FirstSlot) {
 		return 0, fmt.Errorf("no room for its %d functions in the process' table: %d of %d slots are used by other modules",
-			n, t.next-abi.FirstSlot, max(main.firstSlot, abi.FirstSlot)-abi.FirstSlot)
+			n, t.next-abi.FirstSlot, max(main.FirstSlot, abi.FirstSlot)-abi.FirstSlot)
 	}
 	t.next = uint32(at) + n
 	return uint32(at), nil
@@ -215,23 +216,23 @@ func (s *side) Link(h kernel.Host, data uint32) (kernel.Linked, error) {
 	if in == nil {
 		return nil, errors.New("the process is not running")
 	}
-	d := s.file.dylink
-	base, err := in.slots.take(d.tableSize, d.tableAlign, s.main)
+	d := s.file.Dylink
+	base, err := in.slots.take(d.TableSize, d.TableAlign, s.main)
 	if err != nil {
 		return nil, err
 	}
 	imports := append([]C.struct_vm_import(nil), s.imports...)
-	for k, i := range s.file.imports {
+	for k, i := range s.file.Imports {
 		switch {
-		case i.module == moduleGOTFun:
-			slot, err := in.slotOf(s.main, i.name)
+		case i.Module == moduleGOTFun:
+			slot, err := in.slotOf(s.main, i.Name)
 			if err != nil {
 				return nil, err
 			}
 			imports[k].value = C.uint32_t(slot)
-		case i.name == nameMemBase:
+		case i.Name == nameMemBase:
 			imports[k].value = C.uint32_t(data)
-		case i.name == nameTabBase:
+		case i.Name == nameTabBase:
 			imports[k].value = C.uint32_t(base)
 		}
 	}
@@ -253,9 +254,9 @@ func (m *Module) running(h kernel.Host) *instance {
 
 // slotOf returns the slot of a function of the program, which is where the program has it if it ever takes its
 // address, so that addresses can be compared.
-func (in *instance) slotOf(main *wasmFile, name string) (uint32, error) {
-	index := main.exports[name].index
-	if slot, ok := main.slots[index]; ok {
+func (in *instance) slotOf(main *wasmfile.File, name string) (uint32, error) {
+	index := main.Exports[name].Index
+	if slot, ok := main.Slots[index]; ok {
 		return slot, nil
 	}
 	if slot, ok := in.slots.funcs[index]; ok {
@@ -268,7 +269,7 @@ func (in *instance) slotOf(main *wasmFile, name string) (uint32, error) {
 	return slot, err
 }
 
-func (in *instance) setSlot(main *wasmFile, number C.int, name string) (uint32, error) {
+func (in *instance) setSlot(main *wasmfile.File, number C.int, name string) (uint32, error) {
 	slot, err := in.slots.take(1, 1, main)
 	if err != nil {
 		return 0, err
@@ -290,7 +291,7 @@ type linked struct {
 // Finish implements kernel.Linked.
 func (l *linked) Finish() (f [2]uint32) {
 	for i, name := range []string{nameRelocs, nameCtors} {
-		if e, ok := l.side.file.exports[name]; ok && e.kind == kindFunc {
+		if e, ok := l.side.file.Exports[name]; ok && e.Kind == wasmfile.Func {
 			f[i], _ = l.Symbol(name)
 		}
 	}
@@ -299,16 +300,16 @@ func (l *linked) Finish() (f [2]uint32) {
 
 // Symbol implements kernel.Linked.
 func (l *linked) Symbol(name string) (uint32, bool) {
-	e, ok := l.side.file.exports[name]
+	e, ok := l.side.file.Exports[name]
 	if !ok {
 		return 0, false
 	}
-	switch e.kind {
-	case kindGlobal:
-		offset, ok := l.side.file.globals[e.index]
+	switch e.Kind {
+	case wasmfile.Global:
+		offset, ok := l.side.file.Globals[e.Index]
 		return l.data + offset, ok
-	case kindFunc:
-		if at, ok := l.side.file.slots[e.index]; ok {
+	case wasmfile.Func:
+		if at, ok := l.side.file.Slots[e.Index]; ok {
 			return l.base + at, true
 		}
 		slot, ok := l.slots[name]
