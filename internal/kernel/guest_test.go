@@ -163,7 +163,7 @@ func (g *guest) wait(pid uint32) uint32 {
 	}
 }
 
-// abi.FUTEX_WAIT and abi.FUTEX_WAKE work on a word of shared memory as musl's semaphores do.
+// FUTEX_WAIT and FUTEX_WAKE work on a word of shared memory as musl's semaphores do.
 func (g *guest) semWait(p uint32) int32 {
 	w := g.word(p)
 	for {

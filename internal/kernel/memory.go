@@ -63,6 +63,9 @@ func (m memory) strs(addr uint32) ([]string, abi.Errno) {
 	}
 }
 
+// maxTransfer is the most that a call moves: MAX_RW_COUNT of <linux/fs.h>.
+const maxTransfer = 0x7fff_f000
+
 // iovecs returns the buffers of an array of n struct iovec.
 func (m memory) iovecs(addr uint32, n int32) ([][]byte, abi.Errno) {
 	if n < 0 || n > 1024 {
@@ -72,11 +75,14 @@ func (m memory) iovecs(addr uint32, n int32) ([][]byte, abi.Errno) {
 	if !ok {
 		return nil, abi.EFAULT
 	}
-	v := make([][]byte, 0, n)
+	v, total := make([][]byte, 0, n), uint64(0)
 	for ; len(b) > 0; b = b[abi.SizeofIovec:] {
 		buf, ok := m.bytes(u32(b, abi.OffIovecBase), u32(b, abi.OffIovecLen))
 		if !ok {
 			return nil, abi.EFAULT
+		}
+		if total += uint64(len(buf)); total > maxTransfer {
+			return nil, abi.EINVAL
 		}
 		v = append(v, buf)
 	}

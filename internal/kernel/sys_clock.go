@@ -66,6 +66,11 @@ func putTimespec(b []byte, d time.Duration) {
 
 // clockNanosleep(clock, flags, *request, *remain) sleeps until the time has passed or a signal is deliverable.
 func (p *Process) clockNanosleep(a *[6]int32) (int32, abi.Errno) {
+	switch a[0] {
+	case abi.CLOCK_REALTIME, abi.CLOCK_MONOTONIC, abi.CLOCK_BOOTTIME:
+	default: // a sleep by processor time is not served
+		return 0, abi.EINVAL
+	}
 	d, e := p.timespec(a[2])
 	if e != 0 {
 		return 0, e

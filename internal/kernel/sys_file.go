@@ -48,14 +48,23 @@ func (p *Process) preadv2(a *[6]int32) (int32, abi.Errno) {
 	if a[5] != 0 {
 		return 0, abi.EOPNOTSUPP
 	}
+	if long(a[3], a[4]) == ownOffset {
+		return p.readv(a)
+	}
 	return p.vectoredAt(a, false)
 }
+
+// ownOffset is what preadv2 and pwritev2 take for the file's own offset.
+const ownOffset = -1
 
 // pwritev2's RWF_NOAPPEND is what musl's pwrite asks for: write at the offset even with O_APPEND. No file of
 // PostgreSQL is written both ways, so the flag changes nothing here.
 func (p *Process) pwritev2(a *[6]int32) (int32, abi.Errno) {
 	if a[5]&^abi.RWF_NOAPPEND != 0 {
 		return 0, abi.EOPNOTSUPP
+	}
+	if long(a[3], a[4]) == ownOffset {
+		return p.writev(a)
 	}
 	return p.vectoredAt(a, true)
 }

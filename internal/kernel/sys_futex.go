@@ -21,7 +21,7 @@ func (p *Process) futex(a *[6]int32) (int32, abi.Errno) {
 	}
 	word := (*uint32)(unsafe.Pointer(&b[0]))
 	switch a[1] &^ abi.FUTEX_PRIVATE {
-	case abi.FUTEX_WAIT:
+	case abi.FUTEX_WAIT, abi.FUTEX_WAIT | abi.FUTEX_CLOCK_REALTIME: // the timeout is relative: either clock measures it
 		deadline, e := p.deadline(a[3])
 		if e != 0 {
 			return 0, e

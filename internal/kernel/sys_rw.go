@@ -5,7 +5,8 @@ import (
 	"nself.org/embeddedpg/internal/vfs"
 )
 
-func (p *Process) readFrom(f *openFile, b []byte) (int32, abi.Errno) {
+// readFrom reads from any object. With nowait it returns EAGAIN where it would wait.
+func (p *Process) readFrom(f *openFile, b []byte, nowait bool) (int32, abi.Errno) {
 	if !f.readable() {
 		return 0, abi.EBADF
 	}
@@ -16,12 +17,13 @@ func (p *Process) readFrom(f *openFile, b []byte) (int32, abi.Errno) {
 		}
 		return count(o.file.Read(b))
 	case *stream:
-		return p.streamRead(f, o, b)
+		return p.streamRead(f, o, b, nowait)
 	}
 	return 0, abi.EINVAL
 }
 
-func (p *Process) writeTo(f *openFile, b []byte) (int32, abi.Errno) {
+// writeTo writes to any object: to one that may block, all of b.
+func (p *Process) writeTo(f *openFile, b []byte, _ bool) (int32, abi.Errno) {
 	if !f.writable() {
 		return 0, abi.EBADF
 	}
@@ -46,7 +48,10 @@ func (p *Process) read(a *[6]int32) (int32, abi.Errno) { return p.transferOne(a,
 
 func (p *Process) write(a *[6]int32) (int32, abi.Errno) { return p.transferOne(a, p.writeTo) }
 
-func (p *Process) transferOne(a *[6]int32, move func(*openFile, []byte) (int32, abi.Errno)) (int32, abi.Errno) {
+// mover is readFrom or writeTo.
+type mover func(f *openFile, b []byte, nowait bool) (int32, abi.Errno)
+
+func (p *Process) transferOne(a *[6]int32, move mover) (int32, abi.Errno) {
 	f := p.file(a[0])
 	if f == nil {
 		return 0, abi.EBADF
@@ -55,14 +60,15 @@ func (p *Process) transferOne(a *[6]int32, move func(*openFile, []byte) (int32, 
 	if !ok {
 		return 0, abi.EFAULT
 	}
-	return move(f, b)
+	return move(f, b[:min(len(b), maxTransfer)], false)
 }
 
 func (p *Process) readv(a *[6]int32) (int32, abi.Errno) { return p.transferAll(a, p.readFrom) }
 
 func (p *Process) writev(a *[6]int32) (int32, abi.Errno) { return p.transferAll(a, p.writeTo) }
 
-func (p *Process) transferAll(a *[6]int32, move func(*openFile, []byte) (int32, abi.Errno)) (int32, abi.Errno) {
+// transferAll waits for the first buffer only: what has come then is what a read returns.
+func (p *Process) transferAll(a *[6]int32, move mover) (int32, abi.Errno) {
 	f := p.file(a[0])
 	if f == nil {
 		return 0, abi.EBADF
@@ -71,7 +77,7 @@ func (p *Process) transferAll(a *[6]int32, move func(*openFile, []byte) (int32, 
 	if e != 0 {
 		return 0, e
 	}
-	return vectored(bufs, func(b []byte, _ int) (int32, abi.Errno) { return move(f, b) })
+	return vectored(bufs, func(b []byte, done int) (int32, abi.Errno) { return move(f, b, done > 0) })
 }
 
 // vectored moves each buffer in turn until one is not moved whole. op gets the number of bytes moved before.

@@ -8,24 +8,47 @@ import (
 	"nself.org/embeddedpg/internal/abi"
 )
 
-func (p *Process) streamRead(f *openFile, s *stream, b []byte) (int32, abi.Errno) {
-	if s.ring != nil {
-		n, _, e := p.receive(f, s, b, 0)
+func (p *Process) streamRead(f *openFile, s *stream, b []byte, nowait bool) (int32, abi.Errno) {
+	switch {
+	case nowait && s.kind == streamTTY: // its host descriptor may block
+		return 0, abi.EAGAIN
+	case s.ring != nil:
+		flags := int32(0)
+		if nowait {
+			flags = abi.MSG_DONTWAIT
+		}
+		n, _, e := p.receive(f, s, b, flags)
 		return n, e
 	}
-	return p.transfer(f, s, unix.POLLIN, false, func() (int, error) { return unix.Read(s.fd, b) })
+	return p.transfer(f, s, unix.POLLIN, nowait, func() (int, error) { return unix.Read(s.fd, b) })
 }
 
 func (p *Process) streamWrite(f *openFile, s *stream, b []byte) (int32, abi.Errno) {
 	if s.kind == streamSocket {
 		return p.send(f, s, b, 0, nil)
 	}
-	return p.transfer(f, s, unix.POLLOUT, false, func() (int, error) { return unix.Write(s.fd, b) })
+	return p.writeAll(f, s, b, false, func(b []byte) (int, error) { return unix.Write(s.fd, b) })
+}
+
+// writeAll writes all of b, as a write that may block does. With nowait, or if the guest has set O_NONBLOCK, it writes what
+// there is room for. A signal ends it with what is written by then.
+func (p *Process) writeAll(f *openFile, s *stream, b []byte, nowait bool, op func([]byte) (int, error)) (int32, abi.Errno) {
+	done := 0
+	for {
+		n, e := p.transfer(f, s, unix.POLLOUT, nowait, func() (int, error) { return op(b[done:]) })
+		done += int(n)
+		switch {
+		case e != 0 && done > 0:
+			return int32(done), 0
+		case e != 0 || done == len(b) || nowait || f.nonblock():
+			return int32(done), e
+		}
+	}
 }
 
 // send never raises SIGPIPE: the host program would get it. The guest sees EPIPE.
 func (p *Process) send(f *openFile, s *stream, b []byte, flags int32, to unix.Sockaddr) (int32, abi.Errno) {
-	return p.transfer(f, s, unix.POLLOUT, flags&abi.MSG_DONTWAIT != 0, func() (int, error) {
+	return p.writeAll(f, s, b, flags&abi.MSG_DONTWAIT != 0, func(b []byte) (int, error) {
 		if s.ring != nil {
 			return s.ring.Write(b)
 		}
