@@ -1,6 +1,8 @@
 # make try             build nself, start a database, show a query's result, stop it
 # make test            everything that CI checks: about 20 minutes on 2 cores, needs root on Debian
 # make test-short      the tests that need neither root, network nor native PostgreSQL: about a minute
+# make lint-c          the C files of internal/vm with -Wall -Wextra -Werror, for linux/amd64 and linux/arm64
+# make check-kernel    the kernel's own tests, which must reach 85 % of its statements
 # make check-postgres  PostgreSQL's own regression and isolation suites against our server
 # make check-modules   extensions as loadable modules: built, and their own tests
 # make check-extensions  every extension created, and its own tests; writes docs/extensions.md
@@ -36,7 +38,7 @@ FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestS
 PORTABLE := ./...
 PORTABLE_WINDOWS := $(addprefix ./internal/,vfs vfs/vfstest image fault sqlwire hostdir migrate) $(addprefix ./cmd/nself/internal/,project certs docker compose ledger)
 
-.PHONY: try examples test test-short lint check-postgres check-extensions check-modules check-native check-stack check-backup check-translator bench bench-vector benchmarks crash crash-harness stress fuzz fuzz-translator arm64 wasm man clean
+.PHONY: try examples test test-short lint lint-c check-kernel check-postgres check-extensions check-modules check-native check-stack check-backup check-translator bench bench-vector benchmarks crash crash-harness stress fuzz fuzz-translator arm64 wasm man clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') internal/image/postgres.wasm
 	go build -o nself ./cmd/nself
@@ -49,6 +51,7 @@ test:
 	@tests/stage.sh "sid root" tests/suites.sh root
 	@tests/stage.sh lint $(MAKE) --no-print-directory lint
 	@tests/stage.sh "committed modules" wasm/check.sh
+	@tests/stage.sh "the kernel's own tests" $(MAKE) --no-print-directory check-kernel
 	@tests/stage.sh "race detector" go test -race -timeout 40m ./...
 	@EMBEDDEDPG_FASTPATH=off tests/stage.sh "without the fast path" go test -count=1 -short . ./tests/sessions
 	@GODEBUG=asyncpreemptoff=1 tests/stage.sh "without asynchronous preemption" go test -count=1 -short ./...
@@ -63,13 +66,19 @@ examples:
 test-short:
 	go test -short ./...
 
-lint:
+lint: lint-c
 	tests/lint.sh
 	go vet ./...
 	cd cmd/nself/stacktest/services && go vet ./...
 	for target in darwin/arm64 darwin/amd64 linux/arm64; do \
 		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go vet $(PORTABLE) || exit 1; done
 	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 go vet $(PORTABLE_WINDOWS)
+
+lint-c:
+	tests/lint-c.sh
+
+check-kernel:
+	tests/cover-kernel.sh
 
 check-postgres:
 	tests/suites.sh postgres

@@ -285,12 +285,10 @@ func (p *Process) End(fault error) {
 func (p *Process) Syscall(size uint64, nr int32, a *[6]int32) (int32, bool) {
 	p.mem.size = size
 	ret, e := int32(0), abi.ENOSYS
-	if nr >= 0 && int(nr) < len(calls) && calls[nr] != nil {
-		ret, e = calls[nr](p, a)
-	} else if f := privateCall(nr); f != nil {
-		ret, e = f(p, a)
+	if row := rowOf(nr); row != nil {
+		ret, e = row.serve(p, a)
 	} else {
-		p.k.cfg.Log.Debug("system call not supported", "nr", nr, "pid", p.pid)
+		p.k.cfg.Log.Debug("system call not supported", "nr", nr, "name", abi.SyscallName(nr), "pid", p.pid)
 	}
 	if !p.exited && p.killed() {
 		p.exit(Status{Signal: abi.SIGKILL})

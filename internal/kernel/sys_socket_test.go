@@ -110,6 +110,7 @@ func TestBlockingWrite(t *testing.T) {
 			if st := g.wait(pid); st != 0 {
 				t.Errorf("the reader ended with %#x", st)
 			}
+			g.clearPending(sigCHLD) // or the next write is interrupted
 		}
 	}, func(cfg *kernel.Config) {
 		tests := cfg.Program

@@ -79,7 +79,9 @@ static int32_t wait_words(uint32_t *word, uint32_t val, bool private, uint32_t *
 int32_t fp_futex(struct fastpath *l, struct guest_memory *m, const int32_t *a)
 {
 	bool private = a[1] & GUEST_FUTEX_PRIVATE;
-	int op = a[1] & ~(GUEST_FUTEX_PRIVATE | GUEST_FUTEX_CLOCK_REALTIME);
+	int op = a[1] & ~GUEST_FUTEX_PRIVATE;
+	if (op == (GUEST_FUTEX_WAIT | GUEST_FUTEX_CLOCK_REALTIME))
+		op = GUEST_FUTEX_WAIT; /* the timeout is relative: either clock measures it */
 	if (op != GUEST_FUTEX_WAIT && op != GUEST_FUTEX_WAKE)
 		return ASK;
 	uint32_t *word = guest(m, (uint32_t)a[0], 4);
