@@ -22,18 +22,19 @@ type Listeners struct {
 	unix *unixSocket
 	tcp  *tcpSocket
 
-	mu struct {
+	mu struct { // also of unix's fields, once Serve is called
 		sync.Mutex
 		serving bool
 		closed  bool
 	}
-	wg sync.WaitGroup // the accepting goroutines
+	closing chan struct{}  // closed by Close
+	wg      sync.WaitGroup // the accepting goroutines, and the one that looks after the Unix socket
 }
 
 // Open opens the sockets. Clients may connect from then on; they are answered once Serve is called.
 // Errors are *fault.Error.
 func Open(c Config) (*Listeners, error) {
-	f := &Listeners{}
+	f := &Listeners{closing: make(chan struct{})}
 	var err error
 	if c.SocketDir != "" {
 		if f.unix, err = listenUnix(c.SocketDir, c.Port, c.SocketMode); err != nil {
@@ -48,7 +49,8 @@ func Open(c Config) (*Listeners, error) {
 	return f, nil
 }
 
-// Serve hands every connection to push, from goroutines of its own, until Close. It is called once.
+// Serve hands every connection to push, from goroutines of its own, until Close. A Unix socket that vanishes is made
+// again. It is called once.
 func (f *Listeners) Serve(push Push) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -57,7 +59,9 @@ func (f *Listeners) Serve(push Push) {
 	}
 	f.mu.serving = true
 	if f.unix != nil {
-		f.wg.Go(func() { acceptLoop(f.unix.l, push) })
+		l := f.unix.l
+		f.wg.Go(func() { acceptLoop(l, push) })
+		f.wg.Go(func() { f.renewLoop(push) })
 	}
 	if f.tcp != nil {
 		f.wg.Go(func() { acceptLoop(f.tcp.l, push) })
@@ -82,11 +86,12 @@ func (f *Listeners) Close() error {
 		return nil
 	}
 	f.mu.closed = true
-	f.mu.Unlock()
+	close(f.closing)
 	var errs []error
 	if f.unix != nil {
 		errs = append(errs, f.unix.close())
 	}
+	f.mu.Unlock()
 	if f.tcp != nil {
 		errs = append(errs, f.tcp.l.Close())
 	}

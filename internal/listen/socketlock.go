@@ -97,5 +97,9 @@ func (l *socketLock) write(socket string) error {
 
 // release removes the file, still locked, and then gives up the lock.
 func (l *socketLock) release() error {
-	return errors.Join(os.Remove(l.path), l.f.Close())
+	err := os.Remove(l.path)
+	if vanished(err) {
+		err = nil
+	}
+	return errors.Join(err, l.f.Close())
 }

@@ -35,6 +35,7 @@ var maxSocketPath = len(unix.RawSockaddrUnix{}.Path)
 // unixSocket is a listening Unix socket and the lock file beside it.
 type unixSocket struct {
 	path string
+	mode fs.FileMode
 	l    *os.File // the listening socket
 	lock *socketLock
 	dir  string // the directory, if it was made for the socket
@@ -48,7 +49,7 @@ func listenUnix(dir string, port int, mode fs.FileMode) (*unixSocket, error) {
 	if err := CheckSocketDir(dir, port); err != nil {
 		return nil, err
 	}
-	u := &unixSocket{path: filepath.Join(dir, SocketName(port))}
+	u := &unixSocket{path: filepath.Join(dir, SocketName(port)), mode: mode}
 	bad := func(err error, hint string) (*unixSocket, error) {
 		u.close()
 		return nil, &fault.Error{Op: "listen on", Path: u.path, Hint: hint, Err: err}
@@ -68,30 +69,43 @@ func listenUnix(dir string, port int, mode fs.FileMode) (*unixSocket, error) {
 		u.close()
 		return nil, err
 	}
-	fd, err := newSocket()
-	if err != nil {
-		return bad(err, "")
-	}
-	u.l = os.NewFile(uintptr(fd), u.path)
-	// Nobody can connect between bind and listen, so the mode is right from the start.
-	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: u.path}); err != nil {
-		u.path = ""
-		return bad(err, "the socket directory must be one that this user can write")
-	}
-	if err := os.Chmod(u.path, mode.Perm()); err != nil {
-		return bad(err, "")
-	}
-	if err := unix.Listen(fd, unix.SOMAXCONN); err != nil {
-		return bad(err, "")
+	if u.l, err = bindUnix(u.path, mode); err != nil {
+		path := u.path
+		u.path = "" // nobody's
+		u.close()
+		return nil, &fault.Error{Op: "listen on", Path: path, Hint: "the socket directory must be one that this user can write", Err: err}
 	}
 	return u, nil
+}
+
+// bindUnix returns a listening socket of that name. If it cannot, nothing is left.
+func bindUnix(path string, mode fs.FileMode) (*os.File, error) {
+	fd, err := newSocket()
+	if err != nil {
+		return nil, err
+	}
+	l := os.NewFile(uintptr(fd), path)
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
+		l.Close()
+		return nil, err
+	}
+	// Nobody can connect between bind and listen, so the mode is right from the start.
+	if err = os.Chmod(path, mode.Perm()); err == nil {
+		err = unix.Listen(fd, unix.SOMAXCONN)
+	}
+	if err != nil {
+		os.Remove(path)
+		l.Close()
+		return nil, err
+	}
+	return l, nil
 }
 
 // close removes the socket before its lock, and then the directory if it was made for them.
 func (u *unixSocket) close() error {
 	var errs []error
 	if u.path != "" && u.lock != nil {
-		if err := os.Remove(u.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(u.path); err != nil && !vanished(err) {
 			errs = append(errs, err)
 		}
 	}
