@@ -3,6 +3,7 @@ package embeddedpg
 import (
 	"context"
 	"encoding/gob"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -96,7 +97,9 @@ func serveParent(ctx context.Context, cancel context.CancelFunc, events *eventSe
 	go func() { ended <- s.Wait() }()
 	select {
 	case err = <-ended:
-		s.Close()
+		if e := s.Close(); errors.Is(err, ErrShutDown) {
+			return e
+		}
 		return err
 	case <-ctx.Done():
 		return s.Close()

@@ -19,3 +19,7 @@ type Error = fault.Error
 
 // ErrClosed is returned by a Server's methods after Close.
 var ErrClosed = errors.New("embeddedpg: the server is closed")
+
+// ErrShutDown is returned by Server.Wait where the server was shut down in order by something else than
+// Close: a signal, or PostgreSQL's own pg_ctl.
+var ErrShutDown = errors.New("embeddedpg: the server was shut down from elsewhere")

@@ -85,8 +85,8 @@ func (s *Server) DataDir() string {
 // SocketDir returns the absolute path of the Unix socket's directory: libpq's "host".
 func (s *Server) SocketDir() string { return s.cfg.SocketDir }
 
-// Wait blocks until the server has ended. It returns nil after Close, else why the server ended by
-// itself. Close is needed in both cases.
+// Wait blocks until the server has ended. It returns nil after Close, [ErrShutDown] if something else than
+// Close shut it down in order, else why the server ended by itself. Close is needed in all cases.
 func (s *Server) Wait() error {
 	ended := (*Server).waitHere
 	if s.child != nil {
@@ -102,7 +102,7 @@ func (s *Server) Wait() error {
 	if err != nil {
 		return err
 	}
-	return errors.New("embeddedpg: the server was shut down from inside")
+	return ErrShutDown
 }
 
 func (s *Server) waitHere() error {

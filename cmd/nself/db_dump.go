@@ -113,6 +113,7 @@ func (d database) dumper(ctx context.Context, args ...string) error {
 		Name: "pg_dump", Args: args, Env: d.server().Environment(), Library: true, Stdout: os.Stdout, Stderr: os.Stderr, Compile: compiling(os.Stderr),
 	})
 	if err == nil && code != 0 {
+		d.tellFull(ctx, os.Stderr)
 		err = exitCode(code)
 	}
 	return err

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/cmd/nself/internal/docker"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
@@ -110,7 +109,8 @@ func warned(check string, err error) finding {
 func (p *project) diagnose(ctx context.Context, fix bool) []finding {
 	findings := append(p.checkConfiguration(), p.checkSecrecy(fix))
 	if p.Embedded {
-		findings = append(findings, p.checkModule(), p.checkRuntime(ctx), p.checkDisk(), checkCache())
+		findings = append(append(findings, p.checkModule()), p.checkRuntime(ctx)...)
+		findings = append(findings, checkCache())
 	}
 	return append(findings, p.checkDocker(ctx)...)
 }
@@ -169,45 +169,35 @@ func (p *project) checkModule() finding {
 }
 
 // checkRuntime looks at the runtime directory and at what runs in it.
-func (p *project) checkRuntime(ctx context.Context) finding {
+func (p *project) checkRuntime(ctx context.Context) []finding {
 	paths, err := p.paths()
 	if err != nil {
-		return failed("database", err)
+		return []finding{failed("database", err)}
 	}
-	s, err := examineEmbedded(ctx, paths)
+	s, err := p.examineEmbedded(ctx, paths)
 	if err != nil {
-		return failed("database", err)
+		return []finding{failed("database", err)}
 	}
-	if s.Healthy {
-		return fine("database", "%s", s.Details)
+	if s.Status != string(supervisor.Ready) {
+		s.Checks = append(s.Checks, freeDisk(p.Runtime))
 	}
-	if s.Status == string(supervisor.Stopped) {
-		return fine("database", "it does not run")
-	}
-	return warned("database", &embeddedpg.Error{Op: "reach the database of", Path: paths.Runtime, Err: fmt.Errorf("it is %s: %s", s.Status, s.Details), Hint: "nself start repairs it; its log is " + paths.Log()})
+	return append([]finding{s.summary(paths)}, s.Checks...)
 }
 
-// enoughDisk is what a database should have left, in bytes: the log of transactions alone may take 1 GB (max_wal_size).
-const enoughDisk = 1 << 30
-
-func (p *project) checkDisk() finding {
-	dir := p.Runtime
-	var st unix.Statfs_t
-	for {
-		err := unix.Statfs(dir, &st)
-		if err == nil {
-			break
+// summary is the finding on whether the database runs, with what to do if it does not.
+func (s serviceReport) summary(paths supervisor.Paths) finding {
+	switch supervisor.Phase(s.Status) {
+	case supervisor.Ready:
+		if s.answers {
+			return fine("database", "%s", s.Details)
 		}
-		if !errors.Is(err, unix.ENOENT) || dir == filepath.Dir(dir) {
-			return failed("disk", &embeddedpg.Error{Op: "look at", Path: dir, Err: err, Hint: "set NSELF_RUNTIME_DIR to a directory that this user can use"})
-		}
-		dir = filepath.Dir(dir)
+		return problem("failure", "database", "it runs and does not answer: "+s.Details, "see nself logs postgres; nself restart postgres starts it again")
+	case supervisor.Stopped:
+		return fine("database", "it does not run")
+	case supervisor.Crashed:
+		return problem("failure", "database", "it has crashed: "+s.Details, "nself start; its log is "+paths.Log())
 	}
-	free := int64(st.Bavail) * int64(st.Bsize)
-	if free < enoughDisk {
-		return warned("disk", &embeddedpg.Error{Op: "keep the database in", Path: p.Runtime, Err: fmt.Errorf("%s are free", size(free)), Hint: "make room, or set NSELF_RUNTIME_DIR to a directory on another disk"})
-	}
-	return fine("disk", "%s free", size(free))
+	return problem("warning", "database", strings.TrimSuffix("it is "+s.Status+": "+s.Details, ": "), "wait for it: nself health --wait 60s; its log is "+paths.Log())
 }
 
 // checkCache looks whether compiled code can be kept.

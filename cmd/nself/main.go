@@ -8,10 +8,12 @@ import (
 	"io"
 	"os"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"nself.org/embeddedpg"
 )
 
 func main() {
+	embeddedpg.ChildMain() // the background process runs the server in one of its own
 	os.Exit(run(untilSignal(context.Background()), os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -54,6 +56,10 @@ func printError(w io.Writer, err error) {
 			printError(w, one)
 		}
 		return
+	}
+	var c *pgconn.ConnectError
+	if errors.As(err, &c) && hasCode(err, tooManyConnections) { // of a package that knows no nself
+		err = errFull(c.Config.Database)
 	}
 	var e *embeddedpg.Error
 	if !errors.As(err, &e) || e.Hint == "" {

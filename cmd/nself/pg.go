@@ -87,8 +87,14 @@ func columns(names []string) string {
 // runProgram runs a program with the terminal. Interrupts are the program's: they do not end nself.
 func (p *project) runProgram(ctx context.Context, name string, args []string) error {
 	env := map[string]string{}
+	var db *database
 	if connects(name, args) {
-		done, err := p.connectEnv(ctx, env)
+		reached, err := p.reach(ctx)
+		if err != nil {
+			return err
+		}
+		db = &reached
+		done, err := db.passwordFile(env)
 		if err != nil {
 			return err
 		}
@@ -100,31 +106,33 @@ func (p *project) runProgram(ctx context.Context, name string, args []string) er
 	if err != nil {
 		return err
 	}
-	if code != 0 {
-		return exitCode(code)
+	if code == 0 {
+		return nil
 	}
-	return nil
+	if db != nil && (code == noConnection || name != "psql") {
+		db.tellFull(ctx, os.Stderr)
+	}
+	return exitCode(code)
 }
 
-// connectEnv sets libpq's environment for the project's database. The password is in a file that names that server alone, so
+// noConnection is psql's exit code where it could not connect, or lost its connection (EXIT_BADCONN in src/bin/psql/settings.h).
+const noConnection = 2
+
+// passwordFile sets libpq's environment for the project's database. The password is in a file that names that server alone, so
 // that a program which is told of another one does not send it there. done removes the file.
-func (p *project) connectEnv(ctx context.Context, env map[string]string) (done func(), err error) {
-	db, err := p.reach(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (d database) passwordFile(env map[string]string) (done func(), err error) {
 	f, err := os.CreateTemp("", "nself-pgpass-") // mode 0600
 	if err != nil {
 		return nil, err
 	}
 	escape := strings.NewReplacer(`\`, `\\`, `:`, `\:`).Replace
-	line := escape(db.host) + ":*:*:" + escape(db.user) + ":" + escape(db.password) + "\n"
+	line := escape(d.host) + ":*:*:" + escape(d.user) + ":" + escape(d.password) + "\n"
 	_, err = f.WriteString(line + userPasswords())
 	if err = errors.Join(err, f.Close()); err != nil {
 		os.Remove(f.Name())
 		return nil, err
 	}
-	maps.Copy(env, db.server().Environment())
+	maps.Copy(env, d.server().Environment())
 	env["PGPASSFILE"], env["PGPASSWORD"] = f.Name(), ""
 	return func() { os.Remove(f.Name()) }, nil
 }

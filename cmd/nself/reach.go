@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 	"nself.org/embeddedpg/internal/backup"
@@ -62,16 +61,25 @@ func tcpDatabase(s supervisor.State, password string) database {
 func running(ctx context.Context, paths supervisor.Paths) (supervisor.State, error) {
 	s, err := supervisor.Find(ctx, paths)
 	if err == nil && s.Phase != supervisor.Ready {
-		err = &embeddedpg.Error{Op: "connect to the database of", Path: paths.Runtime, Err: notRunning(s.Phase), Hint: "start it: nself start --embedded-pg --only postgres"}
+		e := &embeddedpg.Error{Op: "connect to the database of", Path: paths.Runtime, Err: notRunning(s), Hint: "start it: nself start --embedded-pg --only postgres"}
+		if s.Phase == supervisor.Starting || s.Phase == supervisor.Restarting {
+			e.Hint = "wait until it does: nself health --wait 60s"
+		}
+		err = e
 	}
 	return s, err
 }
 
-func notRunning(phase supervisor.Phase) error {
-	if phase == supervisor.Stopped {
+func notRunning(s supervisor.State) error {
+	switch {
+	case s.Phase == supervisor.Stopped:
 		return errors.New("it does not run")
+	case s.Phase == supervisor.Restarting && s.LastCrash != nil:
+		return errors.New("it is started again, after a crash: " + s.LastCrash.Reason)
+	case s.Failure != "":
+		return fmt.Errorf("it is %s: %s", s.Phase, s.Failure)
 	}
-	return errors.New("it does not run: " + string(phase))
+	return errors.New("it is " + string(s.Phase))
 }
 
 // server is how its clients reach it.
@@ -97,13 +105,13 @@ func (d database) target() backup.Target {
 
 // connect connects as the superuser.
 func (d database) connect(ctx context.Context) (*pgx.Conn, error) {
-	cfg, err := connect.Config(d.server().URL(), pgx.ParseConfig, func(c *pgx.ConnConfig) *pgconn.Config { return &c.Config })
+	cfg, err := d.config()
 	if err != nil {
 		return nil, err
 	}
 	c, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("connect to the database %s: %w", d.name, err)
+		return nil, plainConnect(d.name, err)
 	}
 	return c, nil
 }

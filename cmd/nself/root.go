@@ -39,7 +39,7 @@ The project is the present directory. Its configuration is in .env, the embedded
 	for group, commands := range map[string][]*cobra.Command{
 		groupStack: {newInit(p), newBuild(p), newStart(p), newStop(p), newRestart(p), newReload(p), newRun(p), newService(p), newReset(p)},
 		groupData:  {newDB(p), newBackup(p), newPsql(p), newPg(p)},
-		groupLook:  {newStatus(p), newHealth(p), newURLs(p), newLogs(p), newDoctor(p)},
+		groupLook:  {newStatus(p), newHealth(p), newList(), newURLs(p), newLogs(p), newDoctor(p)},
 	} {
 		for _, c := range commands {
 			c.GroupID = group

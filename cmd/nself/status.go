@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,11 +74,13 @@ type report struct {
 
 type serviceReport struct {
 	Name     string            `json:"name"`
-	Status   string            `json:"status"` // ready, starting, stopping, stopped, crashed; of a container also Docker's words
+	Status   string            `json:"status"` // ready, starting, restarting, stopping, stopped, crashed; of a container also Docker's words
 	Healthy  bool              `json:"healthy"`
 	Duration time.Duration     `json:"duration"` // of the query, in nanoseconds
 	Details  string            `json:"details"`
 	State    *supervisor.State `json:"state,omitempty"` // of the embedded database
+	Checks   []finding         `json:"checks,omitempty"`
+	answers  bool              // the database has answered
 }
 
 // examine asks the supervisor, the database itself, and Docker.
@@ -90,7 +91,7 @@ func (p *project) examine(ctx context.Context) (report, error) {
 		if err != nil {
 			return r, err
 		}
-		s, err := examineEmbedded(ctx, paths)
+		s, err := p.examineEmbedded(ctx, paths)
 		if err != nil {
 			return r, err
 		}
@@ -123,13 +124,15 @@ func (p *project) howToStart() string {
 	return "nothing was started here yet: nself start --embedded-pg --only postgres, or nself start --embedded-pg with Docker"
 }
 
-func examineEmbedded(ctx context.Context, paths supervisor.Paths) (serviceReport, error) {
+func (p *project) examineEmbedded(ctx context.Context, paths supervisor.Paths) (serviceReport, error) {
 	s, err := supervisor.Find(ctx, paths)
 	if err != nil {
 		return serviceReport{}, err
 	}
-	r := serviceReport{Name: "postgres", Status: string(s.Phase)}
+	r := serviceReport{Name: "postgres", Status: string(s.Phase), State: &s}
 	switch s.Phase {
+	case supervisor.Stopped:
+		r.State = nil
 	case supervisor.Ready:
 		password, err := paths.Password()
 		if err != nil {
@@ -138,17 +141,23 @@ func examineEmbedded(ctx context.Context, paths supervisor.Paths) (serviceReport
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
 		begin := time.Now()
-		if err := supervisor.Ping(ctx, s, password); err != nil {
-			r.Details = err.Error()
-		} else {
-			r.Healthy = true
-			r.Details = fmt.Sprintf("PostgreSQL %s, process %d, up %s", s.Version, s.PID, time.Since(s.Started).Round(time.Second))
+		f, err := embedded(s, password).readFacts(ctx)
+		if r.Duration = time.Since(begin); err != nil {
+			r.Details = reason(err).Error()
+			break
 		}
-		r.Duration = time.Since(begin)
-		r.State = &s
+		r.answers = true
+		r.Details = fmt.Sprintf("PostgreSQL %s, process %d, up %s", s.Version, s.PID, time.Since(s.Started).Round(time.Second))
+		r.Checks = append(append(checkFacts(f), checkArchiveDir(s)...), freeDisk(paths.Data()))
+		r.Healthy = len(only("failure", r.Checks)) == 0
+	case supervisor.Restarting:
+		r.Details = "it is started again, after a crash: " + s.LastCrash.Reason
 	case supervisor.Crashed:
-		r.Details = cmp.Or(s.Failure, "it ended by itself; nself start brings it back, and nothing committed is lost")
+		r.Details = s.Failure + "; nself start brings it back, and nothing committed is lost"
+	default:
+		r.Details = s.Failure
 	}
+	r.Checks = append(append(r.Checks, checkCrash(paths)...), p.checkBackups(ctx))
 	return r, nil
 }
 
@@ -187,10 +196,17 @@ func (p *project) printStatus(w io.Writer, r report, verbose bool) error {
 		colour := red
 		if s.Healthy {
 			colour = green
-		} else if status == string(supervisor.Starting) {
+		} else if status == string(supervisor.Starting) || status == string(supervisor.Restarting) {
 			colour = yellow
 		}
 		fmt.Fprintf(w, "%-10s %s %s\n", s.Name, paint(w, colour, fmt.Sprintf("%-10s", status)), s.Details)
+	}
+	for _, s := range r.Services {
+		if verbose {
+			printFindings(w, s.Checks)
+		} else {
+			printFindings(w, append(only("failure", s.Checks), only("warning", s.Checks)...))
+		}
 	}
 	fmt.Fprintf(w, "Summary: %d/%d services healthy\n", r.Summary.Healthy, r.Summary.Total)
 	if r.Metrics != nil {
@@ -210,7 +226,7 @@ func (p *project) printStatus(w io.Writer, r report, verbose bool) error {
 // exit is the exit code as an error, nil for 0.
 func (r report) exit() error {
 	for _, s := range r.Services {
-		if s.Status == string(supervisor.Starting) {
+		if s.Status == string(supervisor.Starting) || s.Status == string(supervisor.Restarting) {
 			return exitStarting
 		}
 	}
@@ -221,9 +237,10 @@ func (r report) exit() error {
 }
 
 type healthReport struct {
-	Healthy   bool `json:"healthy"`
-	Total     int  `json:"total"`     // services
-	Unhealthy int  `json:"unhealthy"` // of them
+	Healthy   bool     `json:"healthy"`
+	Total     int      `json:"total"`     // services
+	Unhealthy int      `json:"unhealthy"` // of them
+	Reasons   []string `json:"reasons,omitempty"`
 }
 
 func newHealth(p *project) *cobra.Command {
@@ -231,7 +248,9 @@ func newHealth(p *project) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "health",
 		Short: "Say in a word whether the backend is healthy, or wait until it is",
-		Long: `Print "healthy", or which services are not.
+		Long: `Print "healthy", or which services are not, and why. A database that answers is unhealthy when its log cannot be
+archived, a replication slot has lost what it needs, all connections are taken, its disk is full, its transaction ids
+run out, or pages are damaged. What will become trouble is a warning of status and doctor.
 
 ` + statusExits,
 		Example: "  nself health --wait 60s",
@@ -246,13 +265,11 @@ func newHealth(p *project) *cobra.Command {
 		}
 		var bad []string
 		for _, s := range r.Services {
-			if !s.Healthy {
-				bad = append(bad, s.Name+" is "+s.Status)
-			}
+			bad = append(bad, s.trouble()...)
 		}
 		switch {
 		case *asJSON:
-			err = printJSON(cmd.OutOrStdout(), healthReport{len(bad) == 0, r.Summary.Total, r.Summary.Unhealthy})
+			err = printJSON(cmd.OutOrStdout(), healthReport{len(bad) == 0, r.Summary.Total, r.Summary.Unhealthy, bad})
 		case len(bad) == 0:
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), "healthy")
 		default:
@@ -261,6 +278,24 @@ func newHealth(p *project) *cobra.Command {
 		return errors.Join(err, r.exit())
 	}
 	return c
+}
+
+// trouble says why a service is not healthy; nothing if it is.
+func (s serviceReport) trouble() []string {
+	if s.Healthy {
+		return nil
+	}
+	if s.answers {
+		return []string{s.Name + ": " + only("failure", s.Checks)[0].Detail}
+	}
+	text := s.Name + " is " + s.Status
+	if s.Status == string(supervisor.Ready) {
+		text = s.Name + " does not answer"
+	}
+	if s.Details != "" && s.State != nil { // else a container's, in Docker's words, or how to start
+		text += ": " + s.Details
+	}
+	return []string{text}
 }
 
 // healthy examines until all are healthy or the time is over.

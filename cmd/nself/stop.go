@@ -30,14 +30,21 @@ type stopOptions struct {
 func newStop(p *project) *cobra.Command {
 	var o stopOptions
 	c := &cobra.Command{
-		Use:     "stop",
+		Use:     "stop [NAME]",
 		Aliases: []string{"down"},
 		Short:   "Stop the backend",
 		Long: `Stop the containers and remove them, and stop the embedded database: connections are ended, a checkpoint is
-written, and the command returns when the background process is gone. What does not run is no error. Data stays.`,
-		Example: "  nself stop\n  nself stop --only postgres",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return p.stop(cmd, o) },
+written, and the command returns when the background process is gone. What does not run is no error. Data stays.
+
+With the name or the directory of another project, as nself list shows it, that one is stopped.`,
+		Example: "  nself stop\n  nself stop --only postgres\n  nself stop shop",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return stopNamed(cmd, args[0], o)
+			}
+			return p.stop(cmd, o)
+		},
 	}
 	f := c.Flags()
 	f.StringVar(&o.only, "only", "", "stop this service alone")

@@ -209,7 +209,7 @@ func TestDiskFull(t *testing.T) {
 	if r.code != 1 || !strings.Contains(r.err, "No space left on device") && !strings.Contains(r.err, "no space left on device") || !strings.Contains(r.err, "\n  ") {
 		t.Errorf("%+v", r)
 	}
-	if r := p.run("doctor"); r.code == 0 || !strings.Contains(r.out, "warning  disk") || !strings.Contains(r.out, "make room") {
+	if r := p.run("doctor"); r.code == 0 || !strings.Contains(r.out, "failure  disk") || !strings.Contains(r.out, "make room") {
 		t.Errorf("%+v", r)
 	}
 }

@@ -57,11 +57,20 @@ func find(ctx context.Context, p Paths) (s State, answered bool, err error) {
 		return s, false, fmt.Errorf("look for the supervisor of %s: %w", p.Runtime, err)
 	}
 	s, known := p.readState()
+	if !alive {
+		if orphan, ok := p.orphan(ctx); ok {
+			orphan.Phase, orphan.Failure = Stopping, "its directory was moved or removed"
+			return orphan, true, nil
+		}
+	}
 	switch {
 	case !alive && !known:
-		return State{Phase: Stopped}, true, nil
+		return State{Phase: Stopped, LastCrash: p.LastCrash()}, true, nil
+	case !alive && s.Phase != Crashed: // else it has written down why it gave up
+		c := lostSupervisor(s)
+		s.Phase, s.Failure, s.LastCrash = Crashed, c.Reason, &c
+		return s, true, nil
 	case !alive:
-		s.Phase = Crashed
 		return s, true, nil
 	case !known:
 		return State{Phase: Starting}, false, nil
@@ -108,10 +117,13 @@ func Stop(ctx context.Context, p Paths) (bool, error) {
 		if err != nil {
 			return asked, err
 		}
+		s, known := p.readState()
 		if !alive {
-			return asked, answer
+			if s, known = p.orphan(ctx); !known {
+				return asked, answer
+			}
 		}
-		if s, known := p.readState(); known && !asked {
+		if known && !asked {
 			resp, err := request(ctx, s, http.MethodPost, "/stop")
 			if err == nil {
 				asked = true
@@ -135,11 +147,17 @@ func stopAnswer(resp *http.Response) error {
 	return errors.Join(errors.New(strings.TrimSpace(string(b))), err)
 }
 
-// WaitEnd waits until no supervisor has the runtime directory.
+// WaitEnd waits until no supervisor has the runtime directory, or had it before it vanished.
 func WaitEnd(ctx context.Context, p Paths) error {
 	for {
-		if alive, err := p.locked(); err != nil || !alive {
+		alive, err := p.locked()
+		if err != nil {
 			return err
+		}
+		if !alive {
+			if _, alive = p.orphan(ctx); !alive {
+				return nil
+			}
 		}
 		select {
 		case <-ctx.Done():

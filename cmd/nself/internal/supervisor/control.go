@@ -8,51 +8,59 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 )
 
 // control is the HTTP server on the control socket.
 type control struct {
-	http *http.Server
-	done chan struct{}
+	http    *http.Server
+	path    string
+	serving sync.WaitGroup
 }
 
-// listen opens the control socket. Its directory is this user's alone, and so is the socket. The lock is
-// held, so a socket that is there already is a killed supervisor's.
+// listen opens the control socket. Its directory is this user's alone, and so is the socket.
 func (s *supervisor) listen() (*control, error) {
-	path := s.current().Control
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		l.Close()
-		return nil, err
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", s.serveStatus)
 	mux.HandleFunc("POST /stop", s.serveStop)
 	mux.HandleFunc("POST /hold", s.serveHold)
 	mux.HandleFunc("POST /release", s.serveRelease)
 	mux.HandleFunc("POST /keep", s.serveKeep)
-	c := &control{http: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, done: make(chan struct{})}
-	go func() {
-		defer close(c.done)
+	c := &control{http: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}
+	return c, c.open(s.current().Control)
+}
+
+// open listens on a path, also again when the socket there has vanished. The lock is held, so a socket that is there is a
+// killed supervisor's.
+func (c *control) open(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return err
+	}
+	l.SetUnlinkOnClose(false) // the name may be a newer one's by then
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return err
+	}
+	c.path = path
+	c.serving.Go(func() {
 		_ = c.http.Serve(l) // returns when close is called
-	}()
-	return c, nil
+	})
+	return nil
 }
 
 // close lets answers that are under way go out, and removes the socket.
 func (c *control) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
+	os.Remove(c.path)
 	_ = c.http.Shutdown(ctx)
 	c.http.Close()
-	<-c.done
+	c.serving.Wait()
 }
 
 func (s *supervisor) serveStatus(w http.ResponseWriter, _ *http.Request) {

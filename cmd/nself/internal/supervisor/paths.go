@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"nself.org/embeddedpg/internal/fault"
@@ -83,23 +85,57 @@ func (p Paths) links() []string {
 func (p Paths) Socket() string { return p.links()[0] }
 
 func (p Paths) state() string { return filepath.Join(p.Runtime, "state.json") }
+func (p Paths) crash() string { return filepath.Join(p.Runtime, "crash.json") }
 func (p Paths) lock() string  { return filepath.Join(p.Runtime, "supervisor.lock") }
 
-// shortDir makes the directory for sockets, whose paths must be short wherever the project is:
-// $XDG_RUNTIME_DIR/nself-<hash>, or /tmp/nself-<uid>/<hash>. It is this user's alone.
-func (p Paths) shortDir() (string, error) {
+// serverPID is the process that runs in the data directory, from its postmaster.pid; 0 if none does.
+func (p Paths) serverPID() int {
+	b, err := os.ReadFile(filepath.Join(p.Data(), "postmaster.pid"))
+	if err != nil {
+		return 0
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	pid, _ := strconv.Atoi(strings.TrimSpace(line))
+	return max(pid, 0)
+}
+
+// shortDirs are where the directory for sockets may be, whose paths must be short wherever the project is:
+// /tmp/nself-<uid>/<hash>, or where another user has that, $XDG_RUNTIME_DIR/nself-<hash>. The latter comes second because
+// it is emptied when its user logs out, and the database stays.
+func (p Paths) shortDirs() []string {
 	sum := sha256.Sum256([]byte(p.Runtime))
 	hash := hex.EncodeToString(sum[:4])
-	if base := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(base) && len(base) <= 40 && private(base) == nil {
-		dir := filepath.Join(base, "nself-"+hash)
-		return dir, makePrivate(dir)
+	dirs := []string{filepath.Join(sharedBase(), hash)}
+	if base := loginBase(); base != "" {
+		dirs = append(dirs, filepath.Join(base, "nself-"+hash))
 	}
-	base := fmt.Sprintf("/tmp/nself-%d", os.Geteuid())
-	if err := makePrivate(base); err != nil {
-		return "", err
+	return dirs
+}
+
+// sharedBase is the directory of this user's projects below /tmp.
+func sharedBase() string { return fmt.Sprintf("/tmp/nself-%d", os.Geteuid()) }
+
+// loginBase is $XDG_RUNTIME_DIR if it can be used; else "".
+func loginBase() string {
+	base := os.Getenv("XDG_RUNTIME_DIR")
+	if !filepath.IsAbs(base) || len(base) > 40 || private(base) != nil {
+		return ""
 	}
-	dir := filepath.Join(base, hash)
-	return dir, makePrivate(dir)
+	return base
+}
+
+// shortDir makes the first of the short directories that can be made. It is this user's alone.
+func (p Paths) shortDir() (string, error) {
+	err := makePrivate(sharedBase())
+	for i, dir := range p.shortDirs() {
+		if i == 0 && err != nil {
+			continue
+		}
+		if err = makePrivate(dir); err == nil {
+			return dir, nil
+		}
+	}
+	return "", err
 }
 
 // socketDir is where the database's socket is, below the short directory. A container mounts it, and with it
@@ -198,4 +234,14 @@ func (p Paths) unlink() {
 			os.Remove(name)
 		}
 	}
+}
+
+// DirID tells a directory from another that has its name later.
+func DirID(dir string) (string, error) {
+	st, err := os.Stat(dir)
+	if err != nil {
+		return "", err
+	}
+	sys := st.Sys().(*syscall.Stat_t)
+	return fmt.Sprintf("%d:%d", sys.Dev, sys.Ino), nil
 }

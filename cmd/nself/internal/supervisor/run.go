@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"nself.org/embeddedpg"
@@ -18,6 +20,8 @@ import (
 // Options describe a supervised database.
 type Options struct {
 	Runtime  string // the runtime directory
+	Project  string // the project's directory, for people; "": none
+	Name     string // the project's name, for people
 	Port     int    // of the socket's name; 0: 5432
 	User     string // the superuser; "": postgres
 	Password string // the superuser's; "": the one kept, or a new random one
@@ -37,8 +41,8 @@ type Options struct {
 	ArchiveDir string // gets the finished segments of the write-ahead log; "": none
 }
 
-// Run starts the database and keeps it until ctx ends, someone asks for the end over the control socket,
-// or it ends by itself. progress is told what happens until Event.Ready or the error that Run returns.
+// Run starts the database and keeps it until ctx ends, someone asks for the end over the control socket, or
+// the runtime directory vanishes. A server that crashes is started again, within limits. progress is told what happens until Event.Ready or the error that Run returns.
 // log gets the server's messages and the supervisor's own.
 func Run(ctx context.Context, o Options, log slog.Handler, progress func(Event)) error {
 	p, err := NewPaths(o.Runtime, true)
@@ -49,8 +53,18 @@ func Run(ctx context.Context, o Options, log slog.Handler, progress func(Event))
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
-	s := &supervisor{paths: p, log: slog.New(log), stop: make(chan struct{}), stopped: make(chan struct{})}
+	root, err := os.OpenRoot(p.Runtime)
+	if err != nil {
+		lock.Close()
+		return err
+	}
+	defer root.Close()
+	s := &supervisor{paths: p, root: root, locks: []*os.File{lock}, log: slog.New(log), stop: make(chan struct{}), stopped: make(chan struct{})}
+	defer func() {
+		for _, l := range s.locks {
+			l.Close()
+		}
+	}()
 	if err := s.run(ctx, o, log, progress); err != nil {
 		s.log.Error("the supervisor ends", "error", err)
 		return err
@@ -61,14 +75,21 @@ func Run(ctx context.Context, o Options, log slog.Handler, progress func(Event))
 // supervisor is one run.
 type supervisor struct {
 	paths   Paths
+	root    *os.Root   // the runtime directory, also where it has been moved
+	locks   []*os.File // the one there, and those that were removed from it
 	log     *slog.Logger
 	stop    chan struct{} // closed when someone asks for the end
 	stopped chan struct{} // closed when the database has ended
 	err     error         // how it ended, once stopped is closed
 
+	patience patience // with a server that crashes
+	oom      oomCount // when the server was started last
+	logSize  int64    // then
+
 	mu struct {
 		sync.Mutex
 		state    State
+		password string // the superuser's
 		stopping bool
 		holders  map[string]bool // of a transient database, by id
 		leave    *time.Timer     // ends a transient one that nobody holds
@@ -93,10 +114,18 @@ func (s *supervisor) run(ctx context.Context, o Options, log slog.Handler, progr
 		o.Port = 5432
 	}
 	s.mu.state = State{
-		PID: os.Getpid(), Version: image.Version, Control: filepath.Join(short, "control.sock"), SocketDir: socketDir(short),
+		PID: os.Getpid(), Version: image.Version, Control: filepath.Join(short, controlName), SocketDir: socketDir(short),
 		Port: o.Port, User: orDefault(o.User, "postgres"), Database: orDefault(o.Database, "postgres"),
-		Shared: o.Shared, Transient: o.Transient,
+		Shared: o.Shared, Transient: o.Transient, Runtime: s.paths.Runtime, Project: o.Project, Name: o.Name,
+		Archive: o.ArchiveDir,
 	}
+	s.mark()
+	s.mu.state.OOMKills = s.oom.kills
+	if lost, known := s.paths.readState(); known && lost.Phase != Crashed {
+		s.note(s.paths.writeCrash(lostSupervisor(lost)))
+		s.awaitServer(ctx, lost.ServerPID)
+	}
+	s.mu.state.LastCrash = s.paths.LastCrash()
 	if err := s.enter(Starting); err != nil {
 		return err
 	}
@@ -118,23 +147,72 @@ func (s *supervisor) run(ctx context.Context, o Options, log slog.Handler, progr
 	state := s.current()
 	progress(Event{Ready: &state})
 
-	ended := make(chan error, 1)
-	go func() { ended <- db.Wait() }()
-	select {
-	case <-ctx.Done():
-	case <-s.stop:
-	case err := <-ended:
-		s.fail(err)
-		s.finish(err, db.Close())
+	done, gone := make(chan struct{}), make(chan error, 1)
+	var watching sync.WaitGroup
+	watching.Go(func() { s.watch(done, gone, control) })
+	defer watching.Wait()
+	defer close(done)
+	db, err = s.keep(ctx, db, o, log, gone)
+	if err != nil {
+		if db != nil {
+			err = errors.Join(err, db.Close())
+			s.forget()
+		} else {
+			s.fail(err)
+		}
+		s.finish(err)
 		return err
 	}
 	s.log.Info("stopping")
 	s.note(s.enter(Stopping))
-	err = db.Close()
-	<-ended
+	if db != nil {
+		err = db.Close()
+	}
+	if e := s.displaced(); e != nil && err != nil {
+		s.log.Error("the server could not end in order", "error", err, "reason", e)
+		err = nil // it has ended, and there is nothing that could be put right
+	}
 	s.forget()
 	s.finish(err)
 	return err
+}
+
+// keep has the server run until somebody asks for the end, and starts it again when it crashes. It returns the server, nil
+// if none runs, and why it cannot go on, nil if the end was asked for.
+func (s *supervisor) keep(ctx context.Context, db *embeddedpg.Server, o Options, log slog.Handler, gone <-chan error) (*embeddedpg.Server, error) {
+	for db != nil {
+		ended := make(chan error, 1)
+		go func(db *embeddedpg.Server) { ended <- db.Wait() }(db)
+		select {
+		case <-ctx.Done():
+			return db, nil
+		case <-s.stop:
+			return db, nil
+		case err := <-gone:
+			return db, err
+		case err := <-ended:
+			_ = db.Close() // says the same
+			if errors.Is(err, embeddedpg.ErrShutDown) {
+				s.log.Info("the server was shut down by another program, such as pg_ctl")
+				return nil, nil
+			}
+			if db, err = s.revive(ctx, o, log, gone, err); err != nil {
+				return db, err
+			}
+		}
+	}
+	return nil, nil
+}
+
+// awaitServer waits for the server of a supervisor that was killed: it ends as soon as it notices.
+func (s *supervisor) awaitServer(ctx context.Context, pid int) {
+	for pid > 0 && ctx.Err() == nil && syscall.Kill(pid, 0) == nil && s.paths.serverPID() == pid {
+		select {
+		case <-s.stop:
+			return
+		case <-time.After(poll):
+		}
+	}
 }
 
 // start starts the database within ctx or until someone asks for the end.
@@ -152,11 +230,15 @@ func (s *supervisor) start(ctx context.Context, o Options, log slog.Handler, pro
 	if err != nil {
 		return nil, fmt.Errorf("keep the password: %w", err)
 	}
+	s.mu.Lock()
+	s.mu.password = password
+	s.mu.Unlock()
 	state := s.current()
 	db, err := embeddedpg.Start(ctx, embeddedpg.Config{
 		DataDir: s.paths.Data(), SocketDir: state.SocketDir, Port: state.Port,
 		Superuser: state.User, Password: password, Database: state.Database,
 		CacheDir: o.CacheDir, ServerModule: o.Module, Listen: o.Listen, SocketMode: socketMode(o.Shared), Settings: o.Settings, ArchiveDir: o.ArchiveDir, Log: log,
+		ChildProcess:  true, // so that its end, whatever the reason, is not this one's
 		ExtensionDirs: s.paths.Extensions(), CompileLater: !o.Transient,
 		Progress: func(p embeddedpg.Progress) { progress(Event{Stage: p.Stage, Elapsed: p.Elapsed}) },
 	})
@@ -186,7 +268,11 @@ func (s *supervisor) ready(db *embeddedpg.Server) error {
 	if a := db.Addr(); a != nil {
 		s.mu.state.Listen = a.String()
 	}
-	if s.mu.state.Transient {
+	s.mu.state.ServerPID = s.paths.serverPID()
+	if archive := s.mu.state.Archive; archive != "" {
+		s.mu.state.ArchiveID, _ = DirID(archive) // the server has just opened it
+	}
+	if s.mu.state.Transient && len(s.mu.holders) == 0 {
 		s.mu.leave = time.AfterFunc(holdWait, s.askStop)
 	}
 	s.mu.Unlock()
@@ -211,8 +297,12 @@ func (s *supervisor) fail(err error) {
 
 // forget removes what says that the database is there.
 func (s *supervisor) forget() {
-	s.paths.unlink()
-	if err := os.Remove(s.paths.state()); err != nil {
+	for _, name := range s.paths.links() {
+		if st, err := s.root.Lstat(filepath.Base(name)); err == nil && st.Mode().Type() == fs.ModeSymlink {
+			s.note(s.root.Remove(filepath.Base(name)))
+		}
+	}
+	if err := s.root.Remove(filepath.Base(s.paths.state())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.note(err)
 	}
 }

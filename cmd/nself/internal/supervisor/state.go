@@ -27,6 +27,14 @@ type State struct {
 	Transient bool      `json:"transient"`         // it ends with the last program that holds it
 	Started   time.Time `json:"started"`           // of this phase
 	Failure   string    `json:"failure,omitempty"` // why it ended, if by itself
+	Runtime   string    `json:"runtime"`           // the runtime directory
+	Project   string    `json:"project,omitempty"` // the project's directory
+	Name      string    `json:"name,omitempty"`    // the project's name
+	ServerPID int       `json:"server_pid"`        // the process of PostgreSQL; 0 until it runs
+	LastCrash *Crash    `json:"last_crash,omitempty"`
+	Archive   string    `json:"archive,omitempty"`    // directory of the archived log, if there is one
+	ArchiveID string    `json:"archive_id,omitempty"` // DirID of it when the server was started
+	OOMKills  int64     `json:"oom_kills"`            // processes that the kernel had killed for want of memory when it started; -1: unknown
 }
 
 // Phase is where a supervisor is in its life.
@@ -34,11 +42,12 @@ type Phase string
 
 // The phases. Crashed is never told by a supervisor itself: Find finds it.
 const (
-	Starting Phase = "starting"
-	Ready    Phase = "ready"
-	Stopping Phase = "stopping"
-	Stopped  Phase = "stopped"
-	Crashed  Phase = "crashed"
+	Starting   Phase = "starting"
+	Ready      Phase = "ready"
+	Restarting Phase = "restarting" // it has crashed, and is started again
+	Stopping   Phase = "stopping"
+	Stopped    Phase = "stopped"
+	Crashed    Phase = "crashed"
 )
 
 // ErrRunning is returned where a supervisor has the runtime directory already.
