@@ -281,7 +281,7 @@ func (r *restoring) base(ctx context.Context) error {
 		options, oerr := r.options()
 		options.Shared, options.Listen = was.Shared, was.Listen // as its clients know it
 		if oerr == nil {
-			_, _, oerr = startBackground(context.WithoutCancel(ctx), options, maxTimeout*time.Second, r.out, r.err)
+			_, _, oerr = startBackground(context.WithoutCancel(ctx), options, maxTimeout*time.Second, r.out, r.err, nil)
 		}
 		err = errors.Join(err, oerr)
 	}

@@ -51,10 +51,16 @@ func plainConnect(database string, err error) error {
 	case hasCode(err, tooManyConnections):
 		return errFull(database)
 	case errors.As(err, &pe):
-		return &embeddedpg.Error{Op: "connect to the database", Path: database, Err: errors.New(pe.Message)}
+		return &embeddedpg.Error{Op: "connect to the database", Path: database, Err: plainError{pe}}
 	}
 	return fmt.Errorf("connect to the database %s: %w", database, err)
 }
+
+// plainError is a server's error without severity and code.
+type plainError struct{ *pgconn.PgError }
+
+func (e plainError) Error() string { return e.Message }
+func (e plainError) Unwrap() error { return e.PgError }
 
 func errFull(database string) error {
 	return &embeddedpg.Error{Op: "connect to the database", Path: database, Err: errors.New("all connections are taken"), Hint: fullHint}

@@ -9,11 +9,14 @@ import (
 	config "nself.org/embeddedpg/cmd/nself/internal/project"
 )
 
+// initVerb is the command that begins a project where it is called.
+const initVerb = "init"
+
 func newInit(p *project) *cobra.Command {
 	var o config.InitOptions
 	var quiet bool
 	c := &cobra.Command{
-		Use:   "init",
+		Use:   initVerb,
 		Short: "Write a .env with defaults and new secrets",
 		Long: `Write .env, the project's configuration, with a name made from the directory's, and secrets made up. It asks
 nothing. An .env that is there is never changed.`,
@@ -26,7 +29,7 @@ nothing. An .env that is there is never changed.`,
 				return err
 			}
 			if !quiet {
-				fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s with new secrets: keep it out of version control.\nNext: nself start\n", path)
+				fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s with new secrets: keep it out of version control.\n%s", path, nextSteps)
 			}
 			return nil
 		},
@@ -36,6 +39,13 @@ nothing. An .env that is there is never changed.`,
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print errors only")
 	return c
 }
+
+// nextSteps are true with Docker and without it.
+const nextSteps = `Next, the database alone, without Docker:
+  nself start --embedded-pg --only postgres
+or with Hasura, Auth and Nginx in Docker:
+  nself start --embedded-pg
+`
 
 // initialize writes a .env with defaults if there is none, says so, and reads it.
 func (p *project) initialize(cmd *cobra.Command) error {

@@ -19,6 +19,11 @@ func main() {
 
 // run is the command line without the process around it. It returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	args, err := inDirectory(args)
+	if err != nil {
+		printError(stderr, err)
+		return 1
+	}
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetOut(stdout)

@@ -13,14 +13,21 @@ import (
 // defaultRuntime is the runtime directory of a project, unless NSELF_RUNTIME_DIR names another.
 const defaultRuntime = ".nself/embedded-pg"
 
-// project is what every command knows: the configuration of the present directory.
+// project is what every command knows: the configuration of the present directory's project.
 type project struct {
 	*config.Project
 }
 
 // load reads the .env files and the environment; --embedded-pg wins over both.
 func (p *project) load(cmd *cobra.Command) error {
-	loaded, err := config.Load(".", os.Environ())
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	if cmd.Name() != initVerb { // which makes a project here
+		dir = config.Find(dir)
+	}
+	loaded, err := config.Load(dir, os.Environ())
 	if err != nil {
 		return err
 	}

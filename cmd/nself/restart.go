@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -22,8 +23,20 @@ alone: the embedded database is restarted under the containers, which find it ag
 			if len(args) == 1 {
 				return p.restartOne(cmd, args[0], start)
 			}
+			p.recall(cmd, &start)
 			if p.Embedded && !p.built() {
 				start.only = "postgres"
+			}
+			if start.only == "postgres" && p.Embedded && !cmd.Flag("listen").Changed {
+				paths, err := p.paths()
+				if err != nil {
+					return err
+				}
+				was, err := supervisor.Find(cmd.Context(), paths)
+				if err != nil {
+					return err
+				}
+				start.listen = cmp.Or(was.Listen, start.listen) // as its clients know it
 			}
 			if err := start.complete(); err != nil {
 				return err
@@ -75,7 +88,7 @@ func (p *project) restartOne(cmd *cobra.Command, service string, o startOptions)
 	if err := stopDatabase(cmd.Context(), paths, defaultStop, stdout); err != nil {
 		return err
 	}
-	_, state, err := startBackground(cmd.Context(), so, o.wait(), stdout, stderr)
+	_, state, err := startBackground(cmd.Context(), so, o.wait(), stdout, stderr, nil)
 	if err == nil && so.Listen != "" {
 		fmt.Fprintf(stdout, "  TCP       %s\n", state.Listen)
 	}

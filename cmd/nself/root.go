@@ -15,7 +15,8 @@ func newRoot() *cobra.Command {
 either inside nself itself (--embedded-pg) or in Docker too. The embedded database alone needs no Docker, and
 nothing to download or install.
 
-The project is the present directory. Its configuration is in .env, the embedded database in ` + defaultRuntime + `.`,
+The project is the present directory, or the nearest one above it that has a .env for nself or an embedded database; nself -C DIR
+goes to another directory first. Its configuration is in .env, the embedded database in ` + defaultRuntime + `.`,
 		Example: `  nself start --embedded-pg                   # all of it
   nself start --embedded-pg --only postgres   # the database alone
   nself psql -c 'SELECT version()'
@@ -31,6 +32,7 @@ The project is the present directory. Its configuration is in .env, the embedded
 		},
 	}
 	root.PersistentFlags().Bool(embeddedFlag, false, "PostgreSQL is the one inside nself (the same as NSELF_EMBEDDED_PG=true)")
+	root.Flags().StringP(directoryFlag, "C", "", "go to this directory first; it comes before the command") // taken by inDirectory
 	root.AddGroup(
 		&cobra.Group{ID: groupStack, Title: "The backend:"},
 		&cobra.Group{ID: groupData, Title: "Its data:"},

@@ -61,7 +61,7 @@ func TestStack(t *testing.T) {
 	}
 	p.start() // the database alone: its socket is not open to containers
 
-	out := p.ok("start", "--skip-db-init")
+	out := p.ok("start", "--only", "all", "--skip-db-init")
 	for _, want := range []string{"The backend runs", "localhost:28080", "localhost:24000", "localhost:28443"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("start says nothing of %s: %s", want, out)

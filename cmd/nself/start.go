@@ -27,6 +27,7 @@ type startOptions struct {
 	skipInit   bool
 	skipHealth bool
 	skipPorts  bool
+	yes        bool
 }
 
 // Limits of --timeout, in seconds.
@@ -54,23 +55,30 @@ From .env or the environment: POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB, POS
 NSELF_RUNTIME_DIR, and PGLITE_WASM_PATH for a postgres.wasm in place of the one built in.
 
 Clients of the embedded database use its Unix socket; --listen opens a TCP port besides, for those that
-cannot. An address that other machines reach is opened only where nobody gets in without TLS: docs/production.md.`,
+cannot. An address that other machines reach is opened only where nobody gets in without TLS: docs/production.md.
+
+--only postgres and --listen are kept in .env, as NSELF_ONLY and NSELF_LISTEN, and need not be given again;
+--only all and --listen none take them back.`,
 		Example: `  nself start --embedded-pg
   nself start --embedded-pg --only postgres
   nself start --embedded-pg --only postgres --listen 127.0.0.1:5432`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.start(cmd, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p.recall(cmd, &o)
+			return p.start(cmd, o)
+		},
 	}
 	o.flags(c)
-	complete(c, "only", cobra.FixedCompletions([]string{"postgres"}, cobra.ShellCompDirectiveNoFileComp))
+	complete(c, "only", cobra.FixedCompletions([]string{"postgres", onlyAll}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
 func (o *startOptions) flags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.only, "only", "", "start this service alone: postgres")
+	f.StringVar(&o.only, "only", "", "start this service alone: postgres; all: everything")
 	f.BoolVar(&o.foreground, "foreground", false, "with --only postgres: stay in the foreground, with the log on standard error")
-	f.StringVar(&o.listen, "listen", "", "with --only postgres: a TCP address besides the socket, such as 127.0.0.1:5432; one that other machines reach needs TLS")
+	f.StringVar(&o.listen, "listen", "", "with --only postgres: a TCP address besides the socket, such as 127.0.0.1:5432; one that other machines reach needs TLS; none: the socket alone")
+	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before clients of a running database are disconnected")
 	f.IntVar(&o.timeout, "timeout", defaultTimeout, "seconds to wait for the database, and for the services, at most 600")
 	f.BoolVar(&o.quick, "quick", false, "wait 30 seconds at most")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print errors only")
@@ -126,11 +134,17 @@ func (p *project) startAlone(cmd *cobra.Command, o startOptions) error {
 		return startForeground(cmd.Context(), so, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
 	stdout, stderr := o.outputs(cmd)
-	paths, state, err := startBackground(cmd.Context(), so, o.wait(), stdout, stderr)
-	if err == nil {
-		describe(stdout, paths, state)
+	paths, state, err := startBackground(cmd.Context(), so, o.wait(), stdout, stderr, o.ask(cmd))
+	if err != nil {
+		return err
 	}
-	return err
+	describe(stdout, paths, state)
+	p.remember(cmd, o, stderr)
+	return nil
+}
+
+func (o startOptions) ask(cmd *cobra.Command) ask {
+	return func(what string) error { return confirm(cmd, o.yes, what) }
 }
 
 // outputs are where a command's words go.
@@ -160,8 +174,9 @@ func (o *startOptions) complete() error {
 	return nil
 }
 
-// startBackground leaves a supervisor running and returns its state. If one runs already that is all.
-func startBackground(ctx context.Context, o supervisor.Options, timeout time.Duration, stdout, stderr io.Writer) (supervisor.Paths, supervisor.State, error) {
+// startBackground leaves a supervisor running and returns its state. If one runs already that is all, unless it has to be started
+// again for its clients' sake, which is asked first.
+func startBackground(ctx context.Context, o supervisor.Options, timeout time.Duration, stdout, stderr io.Writer, ask ask) (supervisor.Paths, supervisor.State, error) {
 	begin := time.Now()
 	paths, err := supervisor.NewPaths(o.Runtime, true)
 	if err != nil {
@@ -173,7 +188,10 @@ func startBackground(ctx context.Context, o supervisor.Options, timeout time.Dur
 	}
 	switch found.Phase {
 	case supervisor.Ready:
-		if o.Shared && !found.Shared || o.Listen != "" && found.Listen == "" {
+		if !reaches(found, o) {
+			if err := ask.mayRestart(ctx, paths, found); err != nil {
+				return paths, found, err
+			}
 			fmt.Fprintln(stderr, "PostgreSQL runs, but clients cannot reach it in the way that is wanted now: starting it again.")
 			if _, err := supervisor.Stop(ctx, paths); err != nil {
 				return paths, found, err

@@ -55,13 +55,14 @@ func (p *project) startStack(cmd *cobra.Command, o startOptions) error {
 	}
 	var state *supervisor.State
 	if p.Embedded {
-		if state, err = b.startEmbedded(ctx, route, o, stdout, stderr); err != nil {
+		if state, err = b.startEmbedded(ctx, route, o, stdout, stderr, o.ask(cmd)); err != nil {
 			return err
 		}
 	}
 	if err := b.up(ctx, o, stderr); err != nil {
 		return err
 	}
+	p.remember(cmd, o, stderr)
 	if o.only != "" {
 		fmt.Fprintln(stdout, "PostgreSQL is ready.")
 		return nil
@@ -72,13 +73,13 @@ func (p *project) startStack(cmd *cobra.Command, o startOptions) error {
 }
 
 // startEmbedded starts the embedded database for clients in containers, and makes what they expect in it.
-func (b backend) startEmbedded(ctx context.Context, route docker.Route, o startOptions, stdout, stderr io.Writer) (*supervisor.State, error) {
+func (b backend) startEmbedded(ctx context.Context, route docker.Route, o startOptions, stdout, stderr io.Writer, ask ask) (*supervisor.State, error) {
 	so, err := b.p.options()
 	if err != nil {
 		return nil, err
 	}
 	so.Shared, so.Listen = route.Kind == docker.Socket, route.Listen
-	paths, state, err := startBackground(ctx, so, o.wait(), stdout, stderr)
+	paths, state, err := startBackground(ctx, so, o.wait(), stdout, stderr, ask)
 	if err != nil {
 		return nil, err
 	}

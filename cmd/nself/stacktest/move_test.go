@@ -52,7 +52,7 @@ func TestMove(t *testing.T) {
 	if out, err := exec.Command("docker", "ps", "--quiet", "--filter", "label=com.docker.compose.project="+s.config().Name).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("the database in Docker was not stopped again: %s %v", out, err)
 	}
-	s.ok("start", "--embedded-pg")
+	s.ok("start", "--embedded-pg", "--only", "all")
 	s.healthy()
 	s.good("moved")
 
