@@ -109,8 +109,9 @@ func (d database) dump(ctx context.Context, file, format string, args ...string)
 
 // dumper runs pg_dump on the database. Its exit code, if not 0, is the error.
 func (d database) dumper(ctx context.Context, args ...string) error {
+	compile, compiled := compiling(os.Stderr)
 	code, err := pgclient.Run(ctx, pgclient.Command{
-		Name: "pg_dump", Args: args, Env: d.server().Environment(), Library: true, Stdout: os.Stdout, Stderr: os.Stderr, Compile: compiling(os.Stderr),
+		Name: "pg_dump", Args: args, Env: d.server().Environment(), Library: true, Stdout: os.Stdout, Stderr: os.Stderr, Compile: compile, Compiled: compiled,
 	})
 	if err == nil && code != 0 {
 		d.tellFull(ctx, os.Stderr)

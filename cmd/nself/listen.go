@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -14,17 +15,16 @@ import (
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 )
 
-// listenOptions checks the address that a start is to listen on, and adds the settings that go with it. An address that
-// other machines reach is refused unless nobody can connect to it without TLS: a certificate is there, and each rule of
-// pg_hba.conf that lets them in asks for TLS.
-func listenOptions(o *supervisor.Options, paths supervisor.Paths) error {
-	if o.Listen == "" || loopback(o.Listen) {
+// checkListen refuses an address that other machines reach, unless nobody can connect to it without TLS: a certificate is
+// there, and each rule of pg_hba.conf that lets them in asks for TLS.
+func checkListen(address string, paths supervisor.Paths) error {
+	if address == "" || loopback(address) {
 		return nil
 	}
 	bad := func(err error, hint string) error {
-		return &embeddedpg.Error{Op: "listen on", Path: o.Listen, Err: err, Hint: hint + "; docs/production.md has the steps. For this machine alone use 127.0.0.1:PORT"}
+		return &embeddedpg.Error{Op: "listen on", Path: address, Err: err, Hint: hint + "; docs/production.md has the steps. For this machine alone use 127.0.0.1:PORT"}
 	}
-	if _, _, err := net.SplitHostPort(o.Listen); err != nil {
+	if _, _, err := net.SplitHostPort(address); err != nil {
 		return bad(err, "give an address and a port")
 	}
 	for _, name := range []string{"server.crt", "server.key"} {
@@ -39,12 +39,20 @@ func listenOptions(o *supervisor.Options, paths supervisor.Paths) error {
 	if line != "" {
 		return bad(fmt.Errorf("other machines reach it, and pg_hba.conf lets them in without TLS: %s", line), "write hostssl in place of host in "+filepath.Join(paths.Data(), "pg_hba.conf"))
 	}
-	settings := map[string]string{"ssl": "on"}
-	for name, value := range o.Settings {
-		settings[name] = value
-	}
-	o.Settings = settings
 	return nil
+}
+
+// encrypt turns TLS on where other machines reach the server and it has a certificate, unless .env says otherwise.
+func encrypt(o *supervisor.Options, paths supervisor.Paths) {
+	if o.Listen == "" || loopback(o.Listen) {
+		return
+	}
+	if _, err := os.Stat(filepath.Join(paths.Data(), "server.crt")); err != nil {
+		return // containers reach it, by the route that nself has chosen
+	}
+	settings := map[string]string{"ssl": "on"}
+	maps.Copy(settings, o.Settings)
+	o.Settings = settings
 }
 
 // loopback reports whether only programs of this machine reach an address.

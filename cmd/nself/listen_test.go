@@ -38,7 +38,7 @@ func TestPlainRule(t *testing.T) {
 func TestListenWide(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
-	wide := append(alone, "--listen", "0.0.0.0:0")
+	wide := append(alone, "--listen", "0.0.0.0:0") // restart keeps the port that it takes
 	r := p.run(wide...)
 	if r.code != 1 || !strings.Contains(r.err, "listen on 0.0.0.0:0: ") || !strings.Contains(r.err, "certificate") || !strings.Contains(r.err, "server.crt") {
 		t.Errorf("%+v", r)
@@ -69,6 +69,10 @@ func TestListenWide(t *testing.T) {
 	}
 	if r := p.run("psql", url("disable"), "-c", "SELECT 1"); r.code == 0 || !strings.Contains(r.err, "no encryption") {
 		t.Errorf("without TLS: %+v", r)
+	}
+	p.ok("restart", "postgres")
+	if got := p.query("SHOW ssl"); got != "on" {
+		t.Error("after a restart, ssl is", got)
 	}
 	if out := p.ok("psql", url("verify-ca"), "-XAtc", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"); out != "t\n" {
 		t.Error(out)

@@ -100,8 +100,9 @@ func (p *project) runProgram(ctx context.Context, name string, args []string) er
 		}
 		defer done()
 	}
+	compile, compiled := compiling(os.Stderr)
 	code, err := pgclient.Run(ctx, pgclient.Command{
-		Name: name, Args: args, Env: env, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Compile: compiling(os.Stderr),
+		Name: name, Args: args, Env: env, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Compile: compile, Compiled: compiled,
 	})
 	if err != nil {
 		return err

@@ -55,12 +55,13 @@ func (p *progress) show(e supervisor.Event) {
 	p.stage = e.Stage
 }
 
-// compiling tells, in one line, that a program of PostgreSQL's is compiled before it runs: what follows is its output.
-func compiling(w io.Writer) func(time.Duration) {
-	p := &progress{w: w}
+// compiling tells, with the time it takes, that a program of PostgreSQL's is compiled before it runs. What follows is the program's
+// output: compiled ends the line.
+func compiling(w io.Writer) (compile func(time.Duration), compiled func()) {
+	p := newProgress(w)
 	return func(elapsed time.Duration) {
 		p.show(supervisor.Event{Stage: embeddedpg.StageCompile, Elapsed: elapsed})
-	}
+	}, p.end
 }
 
 // compiled leaves a line of what took long and will not come again.

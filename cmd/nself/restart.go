@@ -80,7 +80,7 @@ func (p *project) restartOne(cmd *cobra.Command, service string, o startOptions)
 	}
 	so.Shared, so.Listen = was.Shared, was.Listen // as its clients know it
 	if !p.built() {                               // else containers may reach it there, by the route that nself has chosen
-		if err := listenOptions(&so, paths); err != nil {
+		if err := checkListen(so.Listen, paths); err != nil {
 			return err
 		}
 	}

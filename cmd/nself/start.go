@@ -115,8 +115,7 @@ func (p *project) startAlone(cmd *cobra.Command, o startOptions) error {
 	if err != nil {
 		return err
 	}
-	listen := supervisor.Options{Listen: o.listen}
-	if err := listenOptions(&listen, paths); err != nil { // before anything is made
+	if err := checkListen(o.listen, paths); err != nil { // before anything is made
 		return err
 	}
 	if err := p.initialize(cmd); err != nil {
@@ -127,9 +126,6 @@ func (p *project) startAlone(cmd *cobra.Command, o startOptions) error {
 		return err
 	}
 	so.Listen = o.listen
-	if err := listenOptions(&so, paths); err != nil {
-		return err
-	}
 	if o.foreground {
 		return startForeground(cmd.Context(), so, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
@@ -208,6 +204,7 @@ func startBackground(ctx context.Context, o supervisor.Options, timeout time.Dur
 	case supervisor.Crashed:
 		fmt.Fprintln(stderr, "The last run did not end in order; nothing committed is lost. Starting again.")
 	}
+	encrypt(&o, paths)
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	o.Runtime = paths.Runtime
@@ -231,6 +228,7 @@ func startForeground(ctx context.Context, o supervisor.Options, stdout, stderr i
 	if err != nil {
 		return err
 	}
+	encrypt(&o, paths)
 	progress := newProgress(stderr)
 	err = supervisor.Run(ctx, o, supervisor.NewLogHandler(&recordWriter{to: &recordPrinter{w: stderr}}), func(e supervisor.Event) {
 		progress.show(e)

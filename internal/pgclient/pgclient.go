@@ -31,6 +31,7 @@ type Command struct {
 	Library  bool                // run for the host program and not for a person: no signals are passed on, and no PG* variable
 	CacheDir string              // of compiled code; "": the default
 	Compile  func(time.Duration) // called several times a second while the programs are compiled, with the time taken so far; may be nil
+	Compiled func()              // called before the program runs, if Compile was; may be nil
 	Input    string              // absolute path of a file or directory, of which Read counts the bytes read; "": none
 	Read     *atomic.Int64
 	Stdin    *os.File
@@ -51,7 +52,15 @@ func Run(ctx context.Context, c Command) (int, error) {
 		defer signal.Stop(signals)
 	}
 	alone := c.Name == "initdb" // a module of its own, which runs the server
-	e, err := programs.Load(ctx, programs.Options{CacheDir: c.CacheDir, Server: alone, Initdb: alone, Tools: !alone, Compile: c.Compile})
+	compiling := false
+	e, err := programs.Load(ctx, programs.Options{CacheDir: c.CacheDir, Server: alone, Initdb: alone, Tools: !alone, Compile: func(elapsed time.Duration) {
+		if compiling = true; c.Compile != nil {
+			c.Compile(elapsed)
+		}
+	}})
+	if compiling && c.Compiled != nil {
+		c.Compiled()
+	}
 	if err != nil {
 		return 0, err
 	}
