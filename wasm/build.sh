@@ -25,6 +25,7 @@ for name in musl postgres openssl zlib lz4 zstd libedit libxml2 pgvector; do
 		patch -s -d "$tree" -p1 <"$wasm/patches/$name/$p"
 	done <"$wasm/patches/$name/series"
 done
+cp "$(source_file tzdata)" "$host/tzdata.deb"
 
 steps=(libc libs configure modules tools share pack)
 [ "${1:-}" != sdk ] || steps=(libc libs configure sdk)

@@ -4,7 +4,7 @@
 # the licences of everything linked in into $B/out/LICENSES.txt.
 set -euo pipefail
 B=$1
-export PATH=$B/wasm:$PATH TZ=UTC LC_ALL=C
+export PATH=$B/wasm:$PATH:/usr/sbin TZ=UTC LC_ALL=C
 # shellcheck source=SCRIPTDIR/lists.sh
 . "$B/wasm/lists.sh"
 cd "$B/postgresql"
@@ -22,6 +22,13 @@ done
 for dir in src/include/catalog src/timezone src/backend/snowball src/pl/plpgsql/src "${contrib[@]/#/contrib/}"; do
 	"${module_make[@]}" -C "$dir" install DESTDIR="$stage"
 done
+# The world's time zones in place of PostgreSQL's copy of them, which is as old as its release and lacks most history
+# before 1970. Debian's package has the source in one file, with all of that history (PACKRATDATA=backzone).
+# Fat files: PostgreSQL's reader takes the rule at a slim one's end for true from the last transition on, and zic leaves
+# out transitions that change nothing. Pacific/Norfolk then had summer time in 2016, three years early.
+dpkg-deb --fsys-tarfile "$B/tzdata.deb" | tar -xO ./usr/share/zoneinfo/tzdata.zi >"$B/tzdata.zi"
+rm -r "$stage/pgsql/share/timezone"
+zic -b fat -d "$stage/pgsql/share/timezone" "$B/tzdata.zi"
 cp src/bin/psql/psqlrc.sample src/interfaces/libpq/pg_service.conf.sample "$stage/pgsql/share/"
 
 rm -rf "$stage/pgsql/include" "$stage/pgsql/share/doc" "$stage"/pgsql/lib/* "$stage"/pgsql/bin/*
