@@ -10,7 +10,7 @@ const (
 	PostgresSHA256 = "0d858c0486a17fee1ca7293220cce8c507e555922b401147893ce6cddd9e5bc6"
 	InitdbSHA256   = "69d72c964c66e1d92b96722e1fd386d30388059df20168314ab9f16d06d467c0"
 	ToolsSHA256    = "9d27f58c1fc82f7fc16568c92ba84e521e739f6b30b0a7e6793a1c6380643920"
-	ShareSHA256    = "a73b53fcf478003a029b209aff716f351170a046b0cfd8f7ef0b57facdd3a7e0"
+	ShareSHA256    = "882e00a438b9f51cd0c1fb0e7f47c060f66f2e1af13e725ee095e254dcdc03d5"
 )
 
 // Modules are the loadable modules that postgres.wasm holds, by their names in pkglibdir.
