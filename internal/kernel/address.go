@@ -1,5 +1,7 @@
 package kernel
 
+// Socket addresses between guest memory, package netip and the host. No state, no lock.
+
 import (
 	"encoding/binary"
 	"net/netip"

@@ -1,5 +1,9 @@
 package kernel
 
+// Open files of the tree, as descriptors. Invariant: what a disk shows to the fast path (its host
+// descriptor) stays valid until close, which the last reference calls. disk.mu guards the
+// position of getdents alone, and nothing is locked under it.
+
 import (
 	"sync"
 

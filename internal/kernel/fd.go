@@ -1,5 +1,10 @@
 package kernel
 
+// The descriptor table and what descriptors stand for. A table is touched by its process's thread
+// only, and by the parent's before the process starts; the description behind it (openFile) is
+// shared by dup and inheritance, so it counts references atomically. Each change of an entry goes
+// to the fast path at once (showFastPath).
+
 import (
 	"sync/atomic"
 

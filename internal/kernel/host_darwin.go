@@ -1,5 +1,7 @@
 package kernel
 
+// The kernel's calls of macOS.
+
 import (
 	"os"
 	"sync"

@@ -2,6 +2,8 @@
 
 package kernel
 
+// The kernel's calls of every Unix.
+
 import (
 	"net"
 	"strconv"

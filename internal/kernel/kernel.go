@@ -1,5 +1,9 @@
 package kernel
 
+// A kernel as its program sees it: made, given programs to run, closed. Kernel.mu is the one lock
+// of what processes share; see the package comment for what it guards. Close posts SIGKILL to all
+// and waits for wg, which counts processes until their End has run.
+
 import (
 	"errors"
 	"fmt"

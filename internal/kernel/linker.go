@@ -1,5 +1,7 @@
 package kernel
 
+// What the kernel asks of a machine for dlopen.
+
 // Linker is a Module whose instances can take in more code while they run, as dlopen does.
 type Linker interface {
 	// Side prepares a side module: checks it, compiles it or finds it compiled, and resolves what it needs against

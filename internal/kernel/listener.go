@@ -1,5 +1,8 @@
 package kernel
 
+// Listening sockets of the guest, whose queues Push and connect fill. Queue and shutd are guarded
+// by Kernel.mu; ready is readable exactly while the queue is not empty, so poll needs no lock.
+
 import (
 	"fmt"
 	"net/netip"

@@ -1,5 +1,10 @@
 package kernel
 
+// The arena of a guest's memory: which parts of it stand for shared memory. The list is the
+// process's own, touched by its thread; what a mapping holds of a segment (its count) is
+// Kernel.mu's. unmap leaves private zero memory, never a hole: a hole could be taken by another
+// mapping of the program.
+
 import (
 	"os"
 	"unsafe"

@@ -1,5 +1,10 @@
 package kernel
 
+// Guest memory in one system call. Every address comes from the guest and is checked against the
+// memory's size before anything is touched; a slice of it must not outlive the call. The guest
+// has one thread, so what was checked does not change under the call, but for shared mappings: no
+// value there is trusted, or read twice.
+
 import (
 	"bytes"
 	"encoding/binary"

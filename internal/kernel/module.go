@@ -1,5 +1,8 @@
 package kernel
 
+// What the kernel asks of a machine, and what it offers it. This is the seam to package vm; no
+// engine is known here.
+
 import "unsafe"
 
 // Module is a compiled program that can be run any number of times at once. Package vm implements it.

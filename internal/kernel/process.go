@@ -1,5 +1,10 @@
 package kernel
 
+// A process from start to end. Order: newProcess, start (an id, a thread), Begin, Syscall any
+// number of times, Detach, End. Fields are the thread's own or Kernel.mu's, as Process says; only
+// End makes a zombie, and only a parent's wait or end removes one from the table, or its own end
+// if it has no parent. Done is closed last, when all is released.
+
 import (
 	"path"
 	"strings"

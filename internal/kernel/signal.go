@@ -1,5 +1,11 @@
 package kernel
 
+// Posting signals and waking who sleeps. A signal is a bit in a word of the target's own memory.
+// The poster sets it, then looks at what the target waits for; the target says what it waits for,
+// then looks at the word: one of the two sees the other, as all of it is sequentially consistent.
+// Posting by Go holds Kernel.mu, so that the target's memory is there; posting by C counts itself
+// into the slot (fastpath.go). Handlers run in the guest's libc, never here.
+
 import (
 	"sync/atomic"
 	"time"

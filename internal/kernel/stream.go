@@ -1,5 +1,9 @@
 package kernel
 
+// What can block: sockets, pipes, terminals, rings. Their host descriptors are O_NONBLOCK
+// whatever the guest has set, but for terminals, whose flags are the host's; so every wait is one
+// of wait.go, which signals end.
+
 import (
 	"net/netip"
 	"os"

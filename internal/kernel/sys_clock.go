@@ -1,5 +1,7 @@
 package kernel
 
+// Calls of clocks and sleeps, and times in guest memory.
+
 import (
 	"time"
 

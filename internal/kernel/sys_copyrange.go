@@ -1,5 +1,7 @@
 package kernel
 
+// copy_file_range.
+
 import (
 	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"

@@ -1,5 +1,8 @@
 package kernel
 
+// getdents64. The directory is read whole at the first call, so that names that come and go
+// meanwhile do not shift the rest.
+
 import (
 	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"

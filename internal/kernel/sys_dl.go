@@ -1,5 +1,9 @@
 package kernel
 
+// dlopen and its like: calls of our own by which libc puts side modules into the process.
+// libraries.mu guards the cache of files; it is not held while a module is compiled, so two
+// processes may ask for the same one, and the machine makes it once.
+
 import (
 	"errors"
 	"fmt"

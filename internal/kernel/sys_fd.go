@@ -1,5 +1,7 @@
 package kernel
 
+// Calls on descriptors, whatever they stand for.
+
 import (
 	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"

@@ -1,5 +1,7 @@
 package kernel
 
+// Calls on regular files: at an offset, or about the whole file.
+
 import (
 	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"

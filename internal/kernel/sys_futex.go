@@ -1,5 +1,7 @@
 package kernel
 
+// futex. The waiter's side of signal.go's agreement, with WaitFutex.
+
 import (
 	"sync/atomic"
 	"time"

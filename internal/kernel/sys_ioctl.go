@@ -1,5 +1,7 @@
 package kernel
 
+// ioctl, of terminals.
+
 import "nself.org/embeddedpg/internal/abi"
 
 // ttyRequests are the requests of ioctl for terminals that are served, with the size of what they point to.

@@ -1,5 +1,7 @@
 package kernel
 
+// mmap and munmap, of shared memory.
+
 import "nself.org/embeddedpg/internal/abi"
 
 // mmap2 serves shared mappings; private anonymous memory never leaves the guest's libc.

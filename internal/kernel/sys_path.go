@@ -1,5 +1,8 @@
 package kernel
 
+// Calls that take a path. A path is made absolute and clean by its text before the file tree is
+// asked, so `..` cannot climb out of the tree; where it leads on the host is package vfs's care.
+
 import (
 	"path"
 	"time"

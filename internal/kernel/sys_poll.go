@@ -1,5 +1,8 @@
 package kernel
 
+// poll. Rings are asked before and after they are armed, so that what comes in between is not
+// missed; a signal wins over a wait, what is ready over a signal.
+
 import (
 	"time"
 

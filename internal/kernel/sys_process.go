@@ -1,5 +1,7 @@
 package kernel
 
+// Calls about the process itself: end, ids, groups, limits, usage.
+
 import (
 	"time"
 

@@ -1,5 +1,7 @@
 package kernel
 
+// read and write in their forms without an offset, for every kind of object.
+
 import (
 	"nself.org/embeddedpg/internal/abi"
 	"nself.org/embeddedpg/internal/vfs"

@@ -1,5 +1,7 @@
 package kernel
 
+// select, made of poll.
+
 import (
 	"golang.org/x/sys/unix"
 

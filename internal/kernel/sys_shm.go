@@ -1,5 +1,8 @@
 package kernel
 
+// SysV shared memory. Segments are guarded by Kernel.mu; shmat counts itself in before it maps
+// without the lock, so the segment is there as long as anybody maps it.
+
 import "nself.org/embeddedpg/internal/abi"
 
 // maxSegment is how many SysV segments there may be at once.

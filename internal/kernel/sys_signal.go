@@ -1,5 +1,7 @@
 package kernel
 
+// Calls about signals: where the guest has its words, posting, sleeping until one comes.
+
 import (
 	"sync/atomic"
 	"time"

@@ -1,5 +1,7 @@
 package kernel
 
+// Calls that make, name and connect sockets.
+
 import (
 	"net/netip"
 

@@ -1,5 +1,7 @@
 package kernel
 
+// Transfers on sockets and other streams. No lock is held in any of them: a wait may be long.
+
 import (
 	"io"
 

@@ -1,5 +1,7 @@
 package kernel
 
+// Options of sockets.
+
 import (
 	"golang.org/x/sys/unix"
 

@@ -1,5 +1,8 @@
 package kernel
 
+// Starting a process from a process, and what it is told at its start. The child is filled by the
+// parent's thread before its own exists, so neither needs a lock.
+
 import (
 	"runtime"
 

@@ -1,5 +1,7 @@
 package kernel
 
+// Calls about the machine: its name, memory, processors, randomness.
+
 import (
 	"crypto/rand"
 	"runtime"

@@ -1,5 +1,9 @@
 package kernel
 
+// Waiting for children. A child that ends signals its parent's event under Kernel.mu after it
+// became a zombie: so a parent that found none and sleeps is woken, whether SIGCHLD is blocked or
+// not.
+
 import (
 	"time"
 

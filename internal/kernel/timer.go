@@ -1,5 +1,8 @@
 package kernel
 
+// ITIMER_REAL. Guarded by Kernel.mu; a timer of Go's that fires late, after it was set again, is
+// known by its generation and ignored.
+
 import (
 	"time"
 

@@ -1,5 +1,10 @@
 package kernel
 
+// How a process sleeps. Everything that may block ends up here or in futexWait: both watch the
+// object and the signals, signals first. The thread says WaitPoll before it looks at its signals;
+// whoever posts looks afterwards (signal.go). A wake that comes too late leaves the event
+// readable, and the next sleep ends once for nothing.
+
 import (
 	"sync/atomic"
 	"time"

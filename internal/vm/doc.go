@@ -8,5 +8,9 @@
 // Nothing that happens in a guest, and no panic in a kernel.Host, ends the program: it ends one instance with a
 // Fault.
 //
+// The seam. What knows wasmtime is wasmtime_abi.h, machine.c and side.c in C, and in Go engine.go (which links it), trapsite.go
+// (how it lays out compiled code) and the version in load.go. The rest of the package, and all others, see machine.h: an
+// engine that compiles, a module, an instance on a thread, and how it ended. A second engine would implement machine.h.
+//
 // C and Go meet in four exported functions (host.go) that C calls with a small number, the instance's slot in a table.
 package vm

@@ -7,7 +7,8 @@
  *
  * struct fastpath mirrors kernel.FastPath; layout.go compares sizes and offsets at compile time.
  *
- * The agreement between whoever posts a signal (Go code in package kernel, or kill here) and the waiter (this file, and package kernel's own waits), all accesses sequentially consistent:
+ * The agreement between whoever posts a signal (Go code in package kernel, or fp_kill here) and the waiter (fp_block,
+ * fp_futex, and package kernel's own waits), all accesses sequentially consistent:
  *
  *   waiter: store WAIT_POLL or WAIT_FUTEX to fastpath.waiting; look at the pending word; if a signal is deliverable
  *           do not block; else block on the object and on
@@ -35,9 +36,10 @@ struct fastpath_fd {
 };
 
 /*
- * One entry a process id of the kernel's table by which processes post signals to each other. A poster counts
- * itself in before it looks at fast, and out when it has done; the kernel, when a process ends, first clears fast
- * and then waits until users is 0. So the fast path and the memory behind it are there as long as somebody posts.
+ * One entry a process id of the kernel's table by which processes post signals to each other. A
+ * poster counts itself in before it looks at fast, and out when it has done; the kernel, when a
+ * process ends, first clears fast and then waits until users is 0. So the fast path and the memory
+ * behind it are there as long as somebody posts.
  */
 enum { POST_SLOTS = 65536 };
 
@@ -89,8 +91,8 @@ enum {
 };
 
 /*
- * A guest's linear memory. size is a lower bound of its present size, as memory only grows; grown returns the
- * present one.
+ * A guest's linear memory. size is a lower bound of its present size, as memory only grows; grown
+ * returns the present one.
  */
 struct guest_memory {
 	uint8_t *base;
@@ -99,8 +101,8 @@ struct guest_memory {
 };
 
 /*
- * fastpath_serve serves system call nr with arguments a if it can: then it stores the result (or -errno) to *ret and
- * returns true. False means that nothing has happened and Go is to be asked.
+ * fastpath_serve serves system call nr with arguments a if it can: then it stores the result (or
+ * -errno) to *ret and returns true. False means that nothing has happened and Go is to be asked.
  */
 bool fastpath_serve(struct fastpath *, struct guest_memory *, int32_t nr, const int32_t a[6], int32_t *ret);
 

@@ -1,9 +1,10 @@
 //go:build linux
 
 /*
- * The fast path on regular files: what takes an offset, a seek, and calls that take a descriptor and numbers only. The
- * host's descriptor is in blocking mode and behaves as the guest's; a file opened with O_APPEND is never shown here
- * (kernel.showFastPath), so a write goes where the guest says.
+ * The fast path on regular files: what takes an offset, a seek, and calls that take a descriptor
+ * and numbers only. The host's descriptor is in blocking mode and behaves as the guest's; a file
+ * opened with O_APPEND is never shown here (kernel.showFastPath), so a write goes where the guest
+ * says.
  */
 #include "fastpath_linux.h"
 
@@ -25,8 +26,9 @@ int32_t fp_at(struct fastpath *l, struct guest_memory *m, const int32_t *a, bool
 }
 
 /*
- * vector_at serves preadv, pwritev, and preadv2, pwritev2 with no flags but RWF_NOAPPEND, which asks for what pwrite
- * does on a descriptor that is not O_APPEND. An offset of -1 means the file's own (preadv2 and pwritev2).
+ * vector_at serves preadv, pwritev, and preadv2, pwritev2 with no flags but RWF_NOAPPEND, which
+ * asks for what pwrite does on a descriptor that is not O_APPEND. An offset of -1 means the file's
+ * own (preadv2 and pwritev2).
  */
 int32_t fp_vector_at(struct fastpath *l, struct guest_memory *m, const int32_t *a, bool write, bool two)
 {

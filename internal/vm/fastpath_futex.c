@@ -1,7 +1,8 @@
 //go:build linux
 
 /*
- * The fast path's futex, the waiter's side of the agreement in fastpath.h with WAIT_FUTEX; and kill, the poster's side.
+ * The fast path's futex, the waiter's side of the agreement in fastpath.h with WAIT_FUTEX; and
+ * kill, the poster's side.
  */
 #include "fastpath_linux.h"
 
@@ -40,10 +41,10 @@ static bool before(const struct timespec *a, const struct timespec *b)
 }
 
 /*
- * wait_words sleeps until word is woken (0), or something else happened that the caller must look at (-EAGAIN), or
- * the monotonic deadline has passed (-ETIMEDOUT). It does not sleep if a word no longer holds its value.
- * The object is the last element: the host returns the last that was woken, so its wake is never lost to a
- * signal that comes at the same time.
+ * wait_words sleeps until word is woken (0), or something else happened that the caller must look
+ * at (-EAGAIN), or the monotonic deadline has passed (-ETIMEDOUT). It does not sleep if a word no
+ * longer holds its value. The object is the last element: the host returns the last that was
+ * woken, so its wake is never lost to a signal that comes at the same time.
  */
 static int32_t wait_words(uint32_t *word, uint32_t val, bool private, uint32_t *pending, uint32_t old,
 	const struct timespec *deadline)
@@ -122,8 +123,8 @@ int32_t fp_futex(struct fastpath *l, struct guest_memory *m, const int32_t *a)
 }
 
 /*
- * post serves kill of one other process by a signal that is none of the kernel's own business: PostgreSQL wakes
- * latches with SIGURG and sends SIGUSR1 for the rest.
+ * post serves kill of one other process by a signal that is none of the kernel's own business:
+ * PostgreSQL wakes latches with SIGURG and sends SIGUSR1 for the rest.
  */
 int32_t fp_kill(struct fastpath *l, int32_t pid, int32_t sig)
 {

@@ -1,8 +1,8 @@
 //go:build linux
 
 /*
- * The fast path on Linux: which call goes to which function. fastpath.h has the contract, fastpath_linux.h what the
- * functions share.
+ * The fast path on Linux: which call goes to which function. fastpath.h has the contract,
+ * fastpath_linux.h what the functions share.
  */
 #include "fastpath_linux.h"
 

@@ -1,14 +1,15 @@
 /*
- * What the files of the fast path on Linux share: reading guest memory, finding a descriptor, and their functions for
- * fastpath_serve (fastpath_linux.c), one for each call or family of calls.
+ * What the files of the fast path on Linux share: reading guest memory, finding a descriptor, and
+ * their functions for fastpath_serve (fastpath_linux.c), one for each call or family of calls.
  *
- * Guest and host agree on errno numbers, open flags, poll bits and the layout of struct pollfd; pointers, struct iovec
- * and struct timespec are converted. Host calls are made without libc (syscall_linux.h), whose cancellation points and
- * errno cost as much as the rest of a short call.
+ * Guest and host agree on errno numbers, open flags, poll bits and the layout of struct pollfd;
+ * pointers, struct iovec and struct timespec are converted. Host calls are made without libc
+ * (syscall_linux.h), whose cancellation points and errno cost as much as the rest of a short call.
  *
- * Rules for all of them: a call is served wholly or not at all; ASK leaves no trace. Guest memory is checked against
- * its size before it is touched, and read once: what was checked is what is used. No lock is taken. A call that may
- * block blocks in fp_block, fp_ring_wait or fp_futex, which watch the signals; nothing else here may sleep.
+ * Rules for all of them: a call is served wholly or not at all; ASK leaves no trace. Guest memory
+ * is checked against its size before it is touched, and read once: what was checked is what is
+ * used. No lock is taken. A call that may block blocks in fp_block, fp_ring_wait or fp_futex,
+ * which watch the signals; nothing else here may sleep.
  */
 #ifndef FASTPATH_LINUX_H
 #define FASTPATH_LINUX_H

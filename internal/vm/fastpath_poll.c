@@ -1,15 +1,16 @@
 //go:build linux
 
 /*
- * How the fast path sleeps until a descriptor is ready: the waiter's side of the agreement in fastpath.h with
- * WAIT_POLL, and ppoll and clock_nanosleep, which are made of it.
+ * How the fast path sleeps until a descriptor is ready: the waiter's side of the agreement in
+ * fastpath.h with WAIT_POLL, and ppoll and clock_nanosleep, which are made of it.
  */
 #include "fastpath_linux.h"
 
 /*
- * block sleeps until one of h[0..n) is ready, a signal is deliverable (-EINTR) or *timeout has passed (0); NULL is
- * no timeout. h has room for one more element, the wake descriptor. Linux' ppoll leaves the time that is left
- * in *timeout, so going on after an interruption needs no clock.
+ * block sleeps until one of h[0..n) is ready, a signal is deliverable (-EINTR) or *timeout has
+ * passed (0); NULL is no timeout. h has room for one more element, the wake descriptor. Linux'
+ * ppoll leaves the time that is left in *timeout, so going on after an interruption needs no
+ * clock.
  */
 int32_t fp_block(struct fastpath *l, struct pollfd *h, uint32_t n, struct timespec *timeout)
 {

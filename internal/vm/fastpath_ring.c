@@ -1,9 +1,10 @@
 //go:build linux
 
 /*
- * The fast path on rings, connections within the program: the guest's side of the agreement that internal/ring's package
- * comment has. A side that is about to sleep first asks for the bell (ring_arm), then looks once more; whoever changes
- * the ring looks for such a request afterwards. So no wake is lost, and none is sent to who is awake.
+ * The fast path on rings, connections within the program: the guest's side of the agreement that
+ * internal/ring's package comment has. A side that is about to sleep first asks for the bell
+ * (ring_arm), then looks once more; whoever changes the ring looks for such a request afterwards.
+ * So no wake is lost, and none is sent to who is awake.
  */
 #include "fastpath_linux.h"
 
@@ -65,8 +66,8 @@ static void ring_wake_reader(struct ring *r)
 }
 
 /*
- * ring_spin looks for events (or a signal) before a sleep, if that is likely to pay off: spinner.until in
- * internal/ring is the same for the program's side.
+ * ring_spin looks for events (or a signal) before a sleep, if that is likely to pay off:
+ * spinner.until in internal/ring is the same for the program's side.
  */
 static void ring_spin(const struct fastpath *l, struct ring *r, short events)
 {
@@ -130,8 +131,9 @@ static void ring_disarm(struct ring *r, bool rung)
 }
 
 /*
- * ring_wait polls h[0..n), of which those with a ring in rings[] wait for that ring's events[] instead. The result is
- * poll's; revents are set, and must be 0 before. block explains timeout; h has room for one more element.
+ * ring_wait polls h[0..n), of which those with a ring in rings[] wait for that ring's events[]
+ * instead. The result is poll's; revents are set, and must be 0 before. block explains timeout; h
+ * has room for one more element.
  */
 int32_t fp_ring_wait(struct fastpath *l, struct pollfd *h, struct ring *const *rings, const short *events, uint32_t n,
 	struct timespec *timeout)

@@ -1,14 +1,16 @@
 //go:build linux
 
 /*
- * The fast path's transfers: read, write, readv, writev, send and recv on whatever the descriptor is: a file, a socket,
- * a pipe or a ring. Host descriptors of sockets and pipes never block; where the guest's may, the wait is fp_ready's.
+ * The fast path's transfers: read, write, readv, writev, send and recv on whatever the descriptor
+ * is: a file, a socket, a pipe or a ring. Host descriptors of sockets and pipes never block; where
+ * the guest's may, the wait is fp_ready's.
  */
 #include "fastpath_linux.h"
 
 /*
- * A transfer on a stream whose host descriptor never blocks. If the guest's may, the wait happens here when the
- * host's readiness is the guest's, and a write goes on until all is written, as a blocking one does.
+ * A transfer on a stream whose host descriptor never blocks. If the guest's may, the wait happens
+ * here when the host's readiness is the guest's, and a write goes on until all is written, as a
+ * blocking one does.
  */
 static int32_t fp_stream(struct fastpath *l, uint32_t flags, int host, bool write, bool wait, struct iovec *v, int n,
 	uint64_t total, int msgflags)

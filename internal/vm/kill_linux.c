@@ -6,7 +6,8 @@
  * The thread gets a signal. If it interrupts a function of the guest, the handler moves the program counter to an
  * instruction of the program that traps; the engine then unwinds the instance as for any trap. If it
  * interrupts anything else (a function of the engine such as memory.copy), nothing happens, and the sender tries
- * again. So no lock is held and no host function is half done when the instance ends. An instance in a system
+ * again. It is a signal handler on a thread that may hold any lock, so it takes none, and reads only what is atomic or was
+ * there before the thread (text_start, text_end, trap_site, side_count). So no lock is held and no host function is half done when the instance ends. An instance in a system
  * call gets no signal; it looks at the flag when the call returns.
  */
 #define _GNU_SOURCE

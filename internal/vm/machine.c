@@ -1,3 +1,13 @@
+/*
+ * Engines, modules, and the threads that instances run on. With side.c and wasmtime_abi.h this is all that knows
+ * wasmtime in C (package comment, "the seam").
+ *
+ * An instance lies in one mapping with its thread's stack: guard, stack, signal stack, struct vm_instance. Its fields are
+ * its thread's, but for these: killed and calling, which a killer reads and writes atomically; side_count, which a
+ * signal handler reads. A thread cannot free its own stack: each frees that of the one before it (leave).
+ *
+ * Lock: vm_engine.mu guards live and last. Nothing else is locked under it, and no guest code runs while it is held.
+ */
 #define _GNU_SOURCE
 #include "instance.h"
 #include "room.h"
