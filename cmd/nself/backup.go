@@ -37,7 +37,7 @@ there.`,
   nself backup restore latest`,
 	}
 	c.PersistentFlags().StringVar(&b.dir, "dir", "", "directory of the backups")
-	c.PersistentFlags().StringVar(&b.name, "name", "", "whose backups; default: the project's name")
+	c.PersistentFlags().StringVar(&b.name, "name", "", "the project whose backups are meant; default: this one")
 	c.AddCommand(b.newCreate(), b.newList(), b.newVerify(), b.newRestore(), b.newPrune())
 	return c
 }
@@ -110,7 +110,7 @@ func (b *backups) newCreate() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "create",
 		Short: "Make a backup of the running database",
-		Long: `Make a backup of the running database, which goes on working. The type full is a dump of one database by pg_dump; the
+		Long: `Make a backup of the running database, which stays in use. The type full is a dump of one database by pg_dump; the
 numbers of rows and checksums of its tables, taken in the same snapshot, are kept with it for nself backup verify. The type base is
 a copy of the whole cluster by pg_basebackup; with NSELF_WAL_ARCHIVE=true when the database was started, it can be restored to any
 moment since.`,
@@ -160,6 +160,6 @@ moment since.`,
 	choiceFlag(c, &format, "format", "", "custom (default), plain, directory or tar; of a base backup tar (default) or plain", "custom", "plain", "directory", "tar")
 	c.Flags().StringVar(&tag, "tag", "", "an optional suffix of the backup's ID")
 	c.Flags().StringVar(&database, "database", "", "the database; default: the project's")
-	c.Flags().BoolVar(&noSums, "no-sums", false, "do not count and add up the tables: quicker, and verify can compare nothing")
+	c.Flags().BoolVar(&noSums, "no-sums", false, "do not compute the tables' checksums: quicker, but verify has nothing to compare")
 	return c
 }

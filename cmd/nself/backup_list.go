@@ -67,7 +67,7 @@ func (b *backups) newList() *cobra.Command {
 			return w.Flush()
 		},
 	}
-	c.Flags().BoolVar(&all, "all", false, "those of other projects too")
+	c.Flags().BoolVar(&all, "all", false, "include other projects' backups")
 	asJSON = jsonFlag(c)
 	choiceFlag(c, &format, "format", "table", "table or json", "table", "json")
 	return c

@@ -39,8 +39,8 @@ func (b *backups) newRestore() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "restore ID|latest|FILE [-- arguments of pg_restore or psql]",
 		Short: "Restore a backup or a dump, all or nothing",
-		Long: `Restore a backup, or a dump that db dump, pg_dump or someone else made, in any of pg_dump's formats: all of it, or
-nothing if something in it fails. It asks before it replaces a database in which there is something.
+		Long: `Restore a backup, or a dump made by db dump, by pg_dump or elsewhere, in any of pg_dump's formats: all of it, or
+nothing if something in it fails. It asks before it replaces a database that is not empty.
 
 A dump goes into the running database. It is restored into a new one beside it, which then takes its name in one
 step. Clients work on until then; then they are disconnected, and what they wrote meanwhile goes with the old database.

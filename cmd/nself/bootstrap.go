@@ -34,7 +34,7 @@ func (d database) bootstrap(ctx context.Context, statements []string) error {
 func runAll(ctx context.Context, c *pgx.Conn, name string, statements []string) error {
 	for _, sql := range statements {
 		if _, err := c.Exec(ctx, sql); err != nil {
-			return &embeddedpg.Error{Op: "set up the database", Path: name, Err: fmt.Errorf("%s: %w", sql, err), Hint: "put it right by nself psql, or start without it: nself start --skip-db-init"}
+			return &embeddedpg.Error{Op: "set up the database", Path: name, Err: fmt.Errorf("%s: %w", sql, err), Hint: "correct it with nself psql, or start without this step: nself start --skip-db-init"}
 		}
 	}
 	return nil

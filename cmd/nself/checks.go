@@ -126,7 +126,7 @@ func freeDisk(dir string) finding {
 		}
 	}
 	free := int64(st.Bavail) * int64(st.Bsize)
-	detail := fmt.Sprintf("%s are free for %s", size(free), dir)
+	detail := fmt.Sprintf("only %s are free for %s", size(free), dir)
 	const hint = "make room, or set NSELF_RUNTIME_DIR to a directory on another disk"
 	switch {
 	case free < noDisk:

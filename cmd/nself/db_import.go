@@ -23,8 +23,8 @@ func newDBImport(p *project) *cobra.Command {
 		Use:   "import --from URL | --to URL | --from-docker | --to-docker",
 		Short: "Move the data from or to another PostgreSQL server",
 		Long: `Copy a database of another server into the project's, or with --to the project's into another's, by the
-pg_dump and pg_restore that are part of nself: all of it, or nothing. It asks before it replaces a database in which there
-is something. The other server may be of PostgreSQL 9.2 or later to copy from, and of 18 or later to copy to; its
+pg_dump and pg_restore that are part of nself: all of it, or nothing. It asks before it replaces a database that is not
+empty. The other server may be of PostgreSQL 9.2 or later to copy from, and of 18 or later to copy to; its
 database must be there. With --from-docker and --to-docker the other is the project's own database in Docker, which is
 started for it if it does not run, and stopped again. Roles are not copied, and what belonged to them belongs to the user who connects.
 
@@ -41,7 +41,7 @@ The password of the URL is better given by PGPASSWORD or ~/.pgpass: a command li
 				}
 			}
 			if ways != 1 {
-				return &embeddedpg.Error{Op: verb(cmd), Err: errors.New("say from where, or to where"), Hint: "give one of --from URL, --to URL, --from-docker and --to-docker"}
+				return &embeddedpg.Error{Op: verb(cmd), Err: errors.New("the source or the target is missing"), Hint: "give one of --from URL, --to URL, --from-docker and --to-docker"}
 			}
 			db, err := p.reach(cmd.Context())
 			if err != nil {

@@ -88,8 +88,8 @@ transaction, and files with BEGIN and COMMIT of their own, run without one.`,
 func (f *migrateFlags) runFlags(c *cobra.Command) {
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	c.Flags().IntVar(&f.steps, "steps", 0, "at most this many files (default: all; of down: one)")
-	c.Flags().DurationVar(&f.lock, "lock-timeout", defaultLockTimeout, "how long to wait for a lock; 0: without end")
-	c.Flags().DurationVar(&f.execute, "statement-timeout", defaultStatementTimeout, "how long a statement may take; 0: without end")
+	c.Flags().DurationVar(&f.lock, "lock-timeout", defaultLockTimeout, "how long to wait for a lock; 0: no limit")
+	c.Flags().DurationVar(&f.execute, "statement-timeout", defaultStatementTimeout, "how long a statement may take; 0: no limit")
 }
 
 // open connects and finds the directory.

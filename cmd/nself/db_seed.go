@@ -89,6 +89,6 @@ func (p *project) seedVerify(cmd *cobra.Command, f *migrateFlags) error {
 	if len(bad) > 0 {
 		return errors.Join(bad...)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s in %s: all applied as they are\n", plural(len(steps), f.kind.Name), dir)
+	fmt.Fprintf(cmd.OutOrStdout(), "%s in %s: all applied, none changed since\n", plural(len(steps), f.kind.Name), dir)
 	return nil
 }

@@ -32,8 +32,8 @@ func newDoctor(p *project) *cobra.Command {
 		Use:   "doctor",
 		Short: "Look for what would keep the backend from running",
 		Long: `Look at the configuration, the embedded database's files, Docker and the ports, and say what is wrong and what to
-do about it, and by which route containers reach the database and why. Docker is no failure to a project
-with an embedded database that does not use it.
+do about it, and by which route containers reach the database and why. A missing Docker is not a failure in a project
+whose embedded database does not use it.
 
 The exit code is 0 if all is well, 1 with a failure, 2 with warnings alone.`,
 		Args: cobra.NoArgs,
@@ -41,7 +41,7 @@ The exit code is 0 if all is well, 1 with a failure, 2 with warnings alone.`,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 	}
 	asJSON := jsonFlag(c)
-	c.Flags().BoolVar(&fix, "fix", false, "take others' access to .env files away")
+	c.Flags().BoolVar(&fix, "fix", false, "make .env files readable by this user alone")
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		findings := []finding{}
 		if err := p.load(cmd); err != nil {
@@ -117,7 +117,7 @@ func (p *project) diagnose(ctx context.Context, fix bool) []finding {
 
 func (p *project) checkConfiguration() []finding {
 	if !p.Initialized() {
-		return []finding{warned("configuration", &embeddedpg.Error{Op: "read", Path: ".env", Err: errors.New("there is none"), Hint: "nself init writes one, and so does nself start"})}
+		return []finding{warned("configuration", &embeddedpg.Error{Op: "read", Path: ".env", Err: errors.New("the file does not exist"), Hint: "nself init writes one, and so does nself start"})}
 	}
 	err := p.Check()
 	if err == nil {
@@ -150,9 +150,9 @@ func (p *project) checkSecrecy(fix bool) finding {
 	}
 	switch {
 	case len(loose) > 0:
-		return fine("secrets", "took others' access to %s away", strings.Join(loose, ", "))
+		return fine("secrets", "made %s readable by this user alone", strings.Join(loose, ", "))
 	case len(p.Files) == 0:
-		return fine("secrets", "there are none yet")
+		return fine("secrets", "there are no secrets yet")
 	}
 	return fine("secrets", "this user alone can read the .env files")
 }
@@ -165,7 +165,7 @@ func (p *project) checkModule() finding {
 	if _, err := programs.ReadServerModule(p.Engine); err != nil {
 		return failed("engine", err)
 	}
-	return warned("engine", &embeddedpg.Error{Op: "use", Path: p.Engine, Err: errors.New("it runs in place of the PostgreSQL built in"), Hint: "unset PGLITE_WASM_PATH unless that is meant"})
+	return warned("engine", &embeddedpg.Error{Op: "use", Path: p.Engine, Err: errors.New("it runs instead of the built-in PostgreSQL"), Hint: "unset PGLITE_WASM_PATH unless that is meant"})
 }
 
 // checkRuntime looks at the runtime directory and at what runs in it.
@@ -193,7 +193,7 @@ func (s serviceReport) summary(paths supervisor.Paths) finding {
 		}
 		return problem("failure", "database", "it runs and does not answer: "+s.Details, "see nself logs postgres; nself restart postgres starts it again")
 	case supervisor.Stopped:
-		return fine("database", "it does not run")
+		return fine("database", "not running")
 	case supervisor.Crashed:
 		return problem("failure", "database", "it has crashed: "+s.Details, "nself start; its log is "+paths.Log())
 	}
@@ -208,7 +208,7 @@ func checkCache() finding {
 	case errors.Is(err, os.ErrNotExist):
 		return fine("compiled code", "none yet: the first start takes some seconds")
 	case err != nil:
-		return warned("compiled code", &embeddedpg.Error{Op: "keep compiled code in", Path: dir, Err: err, Hint: "each start compiles anew until it can be kept there"})
+		return warned("compiled code", &embeddedpg.Error{Op: "keep compiled code in", Path: dir, Err: err, Hint: "every start compiles again until it can be kept there"})
 	case st.Mode().Perm()&0o022 != 0:
 		return warned("compiled code", &embeddedpg.Error{Op: "keep compiled code in", Path: dir, Err: errors.New("others can write there, so it is not used"), Hint: "chmod 700 " + dir})
 	}
@@ -220,7 +220,7 @@ func (p *project) checkDocker(ctx context.Context) []finding {
 	b, err := p.docker(ctx)
 	if err != nil {
 		if p.Embedded && !p.built() {
-			return []finding{fine("docker", "not needed for the database alone; for Hasura, Auth and Nginx: %s", reason(err))}
+			return []finding{fine("docker", "not needed for the database alone; Hasura, Auth and Nginx need it: %s", reason(err))}
 		}
 		f := failed("docker", err)
 		f.Detail = reason(err).Error()
@@ -240,7 +240,7 @@ func (p *project) checkDocker(ctx context.Context) []finding {
 	if err != nil {
 		return append(findings, failed("ports", err))
 	}
-	return append(findings, fine("ports", "free, or taken by these services themselves"))
+	return append(findings, fine("ports", "free, or used by these services themselves"))
 }
 
 func routeText(r docker.Route) string {

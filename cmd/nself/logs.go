@@ -132,7 +132,7 @@ func (p *project) databaseLog(cmd *cobra.Command, o logOptions, since time.Time)
 		err = tail(cmd.Context(), filter, files, -1, o.follow)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return &embeddedpg.Error{Op: "read the log", Path: paths.Log(), Err: errors.New("there is none: the database has never run"), Hint: "start it: nself start --embedded-pg --only postgres"}
+		return &embeddedpg.Error{Op: "read the log", Path: paths.Log(), Err: errors.New("the file does not exist: the database has never run"), Hint: "start it: nself start --embedded-pg --only postgres"}
 	}
 	return err
 }

@@ -133,7 +133,7 @@ func TestLife(t *testing.T) {
 	if r := p.run("psql"); r.code != 1 || !strings.Contains(r.err, "nself start --embedded-pg --only postgres") {
 		t.Error("psql before start:", r)
 	}
-	if out := p.ok("stop"); !strings.Contains(out, "does not run") {
+	if out := p.ok("stop"); !strings.Contains(out, "not running") {
 		t.Error(out)
 	}
 	if _, err := os.Stat(filepath.Join(p.dir, ".nself")); err == nil {
@@ -148,7 +148,7 @@ func TestLife(t *testing.T) {
 		t.Error(first)
 	}
 	p.query("CREATE TABLE t AS SELECT generate_series(1, 1000) AS i")
-	if again := p.start(); !strings.Contains(again, "runs already") {
+	if again := p.start(); !strings.Contains(again, "already running") {
 		t.Error(again)
 	}
 	if out := p.ok("status"); !strings.Contains(out, "1/1") {

@@ -43,7 +43,7 @@ func confirm(cmd *cobra.Command, yes bool, what string) error {
 	if !ok || !isTerminal(in) {
 		return &embeddedpg.Error{Op: verb(cmd), Err: errors.New(what + ", and there is no terminal to ask on"), Hint: "if that is meant, add --yes"}
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "%s. Go on? [y/N] ", strings.ToUpper(what[:1])+what[1:])
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s. Continue? [y/N] ", strings.ToUpper(what[:1])+what[1:])
 	answer, err := readLine(cmd.Context(), in)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func confirm(cmd *cobra.Command, yes bool, what string) error {
 	case "y", "yes":
 		return nil
 	}
-	return errors.New("nothing was changed")
+	return errors.New("canceled; nothing was changed")
 }
 
 // readLine reads a line that a person types. If ctx ends first, what is typed later is lost.

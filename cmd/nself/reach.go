@@ -73,7 +73,7 @@ func running(ctx context.Context, paths supervisor.Paths) (supervisor.State, err
 func notRunning(s supervisor.State) error {
 	switch {
 	case s.Phase == supervisor.Stopped:
-		return errors.New("it does not run")
+		return errors.New("it is not running")
 	case s.Phase == supervisor.Restarting && s.LastCrash != nil:
 		return errors.New("it is started again, after a crash: " + s.LastCrash.Reason)
 	case s.Failure != "":

@@ -11,7 +11,7 @@ import (
 func TestReload(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
-	p.run("reload").says(t, 1, "not run", "\n  ")
+	p.run("reload").says(t, 1, "not running", "\n  ")
 	p.start()
 	conf := filepath.Join(p.dir, defaultRuntime, "pgdata", "postgresql.conf")
 	was := must(os.ReadFile(conf))

@@ -135,7 +135,7 @@ func TestSubdirectory(t *testing.T) {
 	if got := strings.TrimSpace(p.ok("psql", "-XAtqf", "q.sql")); got != "7" {
 		t.Error("psql with a file of the present directory:", got)
 	}
-	if out := p.start(); !strings.Contains(out, "runs already") {
+	if out := p.start(); !strings.Contains(out, "already running") {
 		t.Error(out)
 	}
 	p.ok("status")

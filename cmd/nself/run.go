@@ -40,7 +40,7 @@ it cannot be run, 127 if there is no such command, 128 and the signal's number i
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, err := exec.LookPath(args[0])
 			if err != nil {
-				printError(cmd.ErrOrStderr(), &embeddedpg.Error{Op: "run", Path: args[0], Err: plainExec(err), Hint: "it must be a program in PATH, or the path of one"})
+				printError(cmd.ErrOrStderr(), &embeddedpg.Error{Op: "run", Path: args[0], Err: plainExec(err), Hint: "give the name of a program in PATH, or its path"})
 				return exitCode(127)
 			}
 			if migrate && !fresh {

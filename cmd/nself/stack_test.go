@@ -132,7 +132,7 @@ func TestStack(t *testing.T) {
 	// With Docker gone the database can still be stopped.
 	p.start()
 	p.docker("echo 'Cannot connect to the Docker daemon' >&2; exit 1")
-	if r := p.run("stop"); r.code != 0 || !strings.Contains(r.out, "PostgreSQL has stopped") || !strings.Contains(r.err, "not looked at") {
+	if r := p.run("stop"); r.code != 0 || !strings.Contains(r.out, "PostgreSQL has stopped") || !strings.Contains(r.err, "not checked") {
 		t.Errorf("%+v", r)
 	}
 }

@@ -43,13 +43,13 @@ func newStart(p *project) *cobra.Command {
 		Use:     "start",
 		Aliases: []string{"up"},
 		Short:   "Start the backend, or its database alone",
-		Long: `Start the database, and then Hasura, Auth and Nginx in Docker, and return when all are healthy. They go on in the
-background until nself stop. What runs already stays as it is. Without a .env one is written, with
+		Long: `Start the database, and then Hasura, Auth and Nginx in Docker, and return when all are healthy. They run in the
+background until nself stop. What is already running is left alone. If there is no .env, one is written with
 defaults and new secrets.
 
 With --embedded-pg PostgreSQL is the one inside nself. The first start on a machine compiles it, which takes some
 seconds, and the first one in a project makes the database. With --only postgres no Docker is needed.
-A project that has an embedded database goes on with it unless NSELF_EMBEDDED_PG=false says otherwise.
+A project that has an embedded database keeps using it unless NSELF_EMBEDDED_PG=false says otherwise.
 
 From .env or the environment: POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB, POSTGRES_PORT,
 NSELF_RUNTIME_DIR, and PGLITE_WASM_PATH for a postgres.wasm in place of the one built in.
@@ -82,12 +82,12 @@ func (o *startOptions) flags(c *cobra.Command) {
 	f.IntVar(&o.timeout, "timeout", defaultTimeout, "seconds to wait for the database, and for the services, at most 600")
 	f.BoolVar(&o.quick, "quick", false, "wait 30 seconds at most")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print errors only")
-	f.BoolVar(&o.fresh, "fresh", false, "make the containers anew")
+	f.BoolVar(&o.fresh, "fresh", false, "recreate the containers")
 	f.BoolVar(&o.fresh, "force-recreate", false, "the same as --fresh")
-	f.BoolVar(&o.skipBuild, "skip-build", false, "do not write docker-compose.yml and the rest anew")
-	f.BoolVar(&o.skipInit, "skip-db-init", false, "do not make schemas and extensions")
+	f.BoolVar(&o.skipBuild, "skip-build", false, "do not rewrite docker-compose.yml and the other generated files")
+	f.BoolVar(&o.skipInit, "skip-db-init", false, "do not create schemas and extensions")
 	f.BoolVar(&o.skipHealth, "skip-health-checks", false, "do not wait until the services are healthy")
-	f.BoolVar(&o.skipPorts, "skip-port-check", false, "do not look whether the services' ports are free")
+	f.BoolVar(&o.skipPorts, "skip-port-check", false, "do not check that the services' ports are free")
 }
 
 // start is the command. What would keep it from succeeding is looked for before anything is changed.
@@ -96,7 +96,7 @@ func (p *project) start(cmd *cobra.Command, o startOptions) error {
 		return err
 	}
 	if o.only != "" && o.only != "postgres" {
-		return &embeddedpg.Error{Op: "start", Path: o.only, Err: errors.New("it cannot be started alone"), Hint: "the one that can is postgres: nself start --embedded-pg --only postgres"}
+		return &embeddedpg.Error{Op: "start", Path: o.only, Err: errors.New("it cannot be started on its own"), Hint: "only postgres can: nself start --embedded-pg --only postgres"}
 	}
 	if p.Embedded && p.Engine != "" {
 		if _, err := programs.ReadServerModule(p.Engine); err != nil {
@@ -188,7 +188,7 @@ func startBackground(ctx context.Context, o supervisor.Options, timeout time.Dur
 			if err := ask.mayRestart(ctx, paths, found); err != nil {
 				return paths, found, err
 			}
-			fmt.Fprintln(stderr, "PostgreSQL runs, but clients cannot reach it in the way that is wanted now: starting it again.")
+			fmt.Fprintln(stderr, "PostgreSQL is running, but not reachable in the way that is wanted now: restarting it.")
 			if _, err := supervisor.Stop(ctx, paths); err != nil {
 				return paths, found, err
 			}
@@ -198,11 +198,11 @@ func startBackground(ctx context.Context, o supervisor.Options, timeout time.Dur
 			err = supervisor.Keep(ctx, found)
 		}
 		if !errors.Is(err, supervisor.ErrStopping) { // else it ends just now, with the nself run that began it
-			fmt.Fprintln(stdout, "PostgreSQL runs already.")
+			fmt.Fprintln(stdout, "PostgreSQL is already running.")
 			return paths, found, err
 		}
 	case supervisor.Crashed:
-		fmt.Fprintln(stderr, "The last run did not end in order; nothing committed is lost. Starting again.")
+		fmt.Fprintln(stderr, "The last run did not shut down cleanly; nothing committed is lost. Starting again.")
 	}
 	encrypt(&o, paths)
 	limited, cancel := context.WithTimeout(ctx, timeout)
@@ -241,7 +241,7 @@ func startForeground(ctx context.Context, o supervisor.Options, stdout, stderr i
 	})
 	progress.end()
 	if errors.Is(err, supervisor.ErrRunning) {
-		fmt.Fprintln(stdout, "PostgreSQL runs already.")
+		fmt.Fprintln(stdout, "PostgreSQL is already running.")
 		return nil
 	}
 	return err

@@ -109,7 +109,7 @@ func (b backend) up(ctx context.Context, o startOptions, progress io.Writer) err
 	var e *embeddedpg.Error
 	if errors.As(err, &e) && !o.skipHealth {
 		e.Op, e.Path = "start the services", ""
-		e.Hint = "its message is above; nself status says which service, and nself logs SERVICE why. Images that are pulled for the first time take their time: nself start --timeout 600"
+		e.Hint = "its message is above; nself status says which service, and nself logs SERVICE why. Pulling images for the first time takes a while: nself start --timeout 600"
 	}
 	return err
 }
@@ -142,7 +142,7 @@ func portFree(port compose.Port) error {
 	l, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return &embeddedpg.Error{
-			Op: "open the port of " + port.Service, Path: address, Err: errors.New("another program has it"),
+			Op: "open the port of " + port.Service, Path: address, Err: errors.New("another program is using it"),
 			Hint: fmt.Sprintf("stop that program, or set %s to another port in .env", port.Variable),
 		}
 	}

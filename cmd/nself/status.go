@@ -26,7 +26,7 @@ func newStatus(p *project) *cobra.Command {
 	var verbose, metrics bool
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "Tell whether the services run and answer",
+		Short: "Show whether the services run and answer",
 		Long: `Tell whether the services run: the embedded database by a query over its socket, the others by what Docker says
 of their health checks.
 
@@ -247,7 +247,7 @@ func newHealth(p *project) *cobra.Command {
 	var wait time.Duration
 	c := &cobra.Command{
 		Use:   "health",
-		Short: "Say in a word whether the backend is healthy, or wait until it is",
+		Short: "Say whether the backend is healthy, or wait until it is",
 		Long: `Print "healthy", or which services are not, and why. A database that answers is unhealthy when its log cannot be
 archived, a replication slot has lost what it needs, all connections are taken, its disk is full, its transaction ids
 run out, or pages are damaged. What will become trouble is a warning of status and doctor.

@@ -34,7 +34,7 @@ func newStop(p *project) *cobra.Command {
 		Aliases: []string{"down"},
 		Short:   "Stop the backend",
 		Long: `Stop the containers and remove them, and stop the embedded database: connections are ended, a checkpoint is
-written, and the command returns when the background process is gone. What does not run is no error. Data stays.
+written, and the command returns when the background process is gone. It is not an error if nothing is running. Data stays.
 
 With the name or the directory of another project, as nself list shows it, that one is stopped.`,
 		Example: "  nself stop\n  nself stop --only postgres\n  nself stop shop",
@@ -72,7 +72,7 @@ func (p *project) stop(cmd *cobra.Command, o stopOptions) error {
 	if p.built() && !(p.Embedded && o.only == "postgres") {
 		err := p.stopContainers(cmd, o)
 		if ownDatabase && dockerAway(err) { // no container can run, and the database can be stopped all the same
-			fmt.Fprintln(cmd.ErrOrStderr(), "The containers were not looked at:", err)
+			fmt.Fprintln(cmd.ErrOrStderr(), "The containers were not checked:", err)
 			err = nil
 		}
 		if err != nil {
@@ -125,13 +125,13 @@ func stopDatabase(ctx context.Context, paths supervisor.Paths, timeout time.Dura
 	defer cancel()
 	ran, err := supervisor.Stop(ctx, paths)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &embeddedpg.Error{Op: "stop the database of", Path: paths.Runtime, Err: fmt.Errorf("it has not ended within %s", timeout), Hint: "it goes on ending; look with nself status, and into " + paths.Log()}
+		return &embeddedpg.Error{Op: "stop the database of", Path: paths.Runtime, Err: fmt.Errorf("it did not stop within %s", timeout), Hint: "it is still stopping: see nself status, and " + paths.Log()}
 	}
 	if err != nil {
 		return err
 	}
 	if !ran {
-		fmt.Fprintln(w, "PostgreSQL does not run.")
+		fmt.Fprintln(w, "PostgreSQL is not running.")
 		return nil
 	}
 	fmt.Fprintf(w, "PostgreSQL has stopped (%s).\n", time.Since(begin).Round(time.Millisecond))

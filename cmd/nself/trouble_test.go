@@ -63,7 +63,7 @@ func TestTrouble(t *testing.T) {
 		{name: "user", dotenv: "POSTGRES_USER=pg_me\n", args: alone, want: []string{"POSTGRES_USER pg_me", "begin with pg_"}},
 		{name: "log", args: []string{"logs"}, want: []string{"DIR/.nself/embedded-pg/postgres.log", "\n  ", aloneHint}},
 		{name: "log of a service that never ran", args: []string{"logs", "nginx"}, want: []string{"nginx", "never started", "\n  nself start"}},
-		{name: "not running", args: []string{"db", "list"}, want: []string{"DIR/.nself/embedded-pg", "not run", "\n  ", aloneHint}},
+		{name: "not running", args: []string{"db", "list"}, want: []string{"DIR/.nself/embedded-pg", "not running", "\n  ", aloneHint}},
 		{name: "supervise by hand", args: []string{"supervise"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

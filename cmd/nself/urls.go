@@ -107,7 +107,7 @@ func printURLs(w io.Writer, list []compose.URL) {
 		fmt.Fprintf(w, "  %-9s %s%s\n", u.Service, u.URL, note)
 	}
 	if len(list) == 0 {
-		fmt.Fprintln(w, "Nothing runs here. The database alone: nself start --embedded-pg --only postgres; with Docker all of it: nself start --embedded-pg")
+		fmt.Fprintln(w, "Nothing is running here. The database alone: nself start --embedded-pg --only postgres; with Docker all of it: nself start --embedded-pg")
 	}
 }
 
@@ -126,6 +126,6 @@ func (p *project) checkConflicts(cmd *cobra.Command) error {
 	if err := p.checkPorts(running); err != nil {
 		return err
 	}
-	fmt.Fprintln(cmd.OutOrStdout(), "No port is taken by another program.")
+	fmt.Fprintln(cmd.OutOrStdout(), "No other program uses these ports.")
 	return nil
 }

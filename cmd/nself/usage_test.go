@@ -29,7 +29,7 @@ func TestUsage(t *testing.T) {
 		{"run", []string{"argument is missing", "COMMAND"}},
 		{"backup verify", []string{"argument is missing", "latest"}},
 		{"logs a b", []string{"too many arguments", `"b"`, "SERVICE"}},
-		{"stop x", []string{"no arguments", `"x"`}},
+		{"status x", []string{"no arguments", `"x"`}},
 		{"start --tmeout 3", []string{"start --tmeout", "no such flag", "--timeout?"}},
 		{"start -z", []string{"start -z", "no such flag", "--help"}},
 		{"start --timeout", []string{"--timeout", "value is missing"}},

@@ -59,7 +59,7 @@ func (e Engine) Route(o RouteOptions) (Route, error) {
 			kind, why = Kind(o.Wanted), "NSELF_DB_ROUTE is "+o.Wanted
 		}
 	default:
-		return Route{}, &fault.Error{Op: "use NSELF_DB_ROUTE", Err: fmt.Errorf("%q is none of auto, socket, tcp", o.Wanted), Hint: "leave it unset"}
+		return Route{}, &fault.Error{Op: "use NSELF_DB_ROUTE", Err: fmt.Errorf("%q is not auto, socket or tcp", o.Wanted), Hint: "leave it unset"}
 	}
 	r := Route{Kind: kind, Why: why}
 	if kind == Socket {

@@ -62,7 +62,7 @@ func Load(dir string, environ []string) (*Project, error) {
 		p.Env = v
 	}
 	if !slices.Contains(environments, p.Env) {
-		return nil, &fault.Error{Op: "use ENV", Err: fmt.Errorf("%q is none of dev, staging and prod", p.Env), Hint: "set ENV to one of them"}
+		return nil, &fault.Error{Op: "use ENV", Err: fmt.Errorf("%q is not dev, staging or prod", p.Env), Hint: "set ENV to one of them"}
 	}
 	for _, name := range []string{".env." + p.Env, ".env.secrets", ".env.local"} {
 		if err := read(name); err != nil {

@@ -122,10 +122,10 @@ func TestMalformed(t *testing.T) {
 
 func TestWrongValues(t *testing.T) {
 	for _, tt := range []struct{ dotenv, want string }{
-		{"NSELF_EMBEDDED_PG=maybe", `use NSELF_EMBEDDED_PG: "maybe" is neither true nor false (set it to true or false)`},
-		{"ENV=production", `use ENV: "production" is none of dev, staging and prod (set ENV to one of them)`},
+		{"NSELF_EMBEDDED_PG=maybe", `use NSELF_EMBEDDED_PG: "maybe"`},
+		{"ENV=production", `use ENV: "production"`},
 	} {
-		if _, err := project.Load(files(t, map[string]string{".env": tt.dotenv}), nil); err == nil || err.Error() != tt.want {
+		if _, err := project.Load(files(t, map[string]string{".env": tt.dotenv}), nil); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", tt.dotenv, err)
 		}
 	}

@@ -38,7 +38,7 @@ func Destroy(p Paths, all bool) (removed []string, err error) {
 		return nil, err
 	default:
 		if err := os.Remove(p.Data()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, &fault.Error{Op: "remove", Path: p.Data(), Err: errors.New("it is no database, and not empty"), Hint: "look into it, and remove it by hand"}
+			return nil, &fault.Error{Op: "remove", Path: p.Data(), Err: errors.New("it is not a database directory, and not empty"), Hint: "check what is in it, and remove it by hand"}
 		}
 	}
 	if err := os.Remove(p.state()); err != nil && !errors.Is(err, fs.ErrNotExist) {
