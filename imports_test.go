@@ -10,9 +10,9 @@ import (
 // layers are the packages of this module from the bottom up: a package imports only packages of layers below its
 // own. Commands and tests stand on top.
 var layers = [][]string{
-	{"internal/abi", "internal/wasmfile", "internal/wasm2llvm"},
-	{"internal/vfs", "internal/image", "internal/fault", "internal/sqlwire", "internal/hostdir", "internal/ring", "internal/connect"},
-	{"internal/kernel", "internal/vfs/vfstest", "internal/testenv", "internal/migrate"},
+	{"internal/abi", "internal/fault", "internal/wasmfile", "internal/wasm2llvm"},
+	{"internal/vfs", "internal/image", "internal/sqlwire", "internal/hostdir", "internal/ring"},
+	{"internal/kernel", "internal/vfs/vfstest", "internal/testenv", "internal/connect", "internal/migrate"},
 	{"internal/vm"},
 	{"internal/programs", "internal/listen", "internal/cluster"},
 	{"internal/pgclient"},

@@ -14,6 +14,7 @@ import (
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/internal/backup"
 	"nself.org/embeddedpg/internal/connect"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 func newDBImport(p *project) *cobra.Command {
@@ -78,12 +79,12 @@ The password of the URL is better given by PGPASSWORD or ~/.pgpass: a command li
 					return err
 				}
 			}
-			dir, err := os.MkdirTemp("", "nself-import-") // mode 0700
+			dir, err := hostdir.MakeTemp("", "nself-import-") // mode 0700
 			if err != nil {
 				return err
 			}
-			defer os.RemoveAll(dir)
-			file := filepath.Join(dir, "dump")
+			defer dir.Remove()
+			file := filepath.Join(dir.Path(), "dump")
 			if err := source.dump(cmd.Context(), file, "custom", "--no-owner", "--no-privileges"); err != nil {
 				return err
 			}

@@ -13,6 +13,7 @@ import (
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/cmd/nself/internal/docker"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
+	"nself.org/embeddedpg/internal/hostdir"
 	"nself.org/embeddedpg/internal/programs"
 )
 
@@ -205,6 +206,9 @@ func checkCache() finding {
 	dir := programs.DefaultCacheDir()
 	st, err := os.Stat(dir)
 	switch {
+	case dir == "":
+		_, why := hostdir.Home()
+		return warned("compiled code", &embeddedpg.Error{Op: "keep compiled code", Err: why, Hint: "each start compiles again until there is a place for it"})
 	case errors.Is(err, os.ErrNotExist):
 		return fine("compiled code", "none yet: the first start takes some seconds")
 	case err != nil:

@@ -26,9 +26,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	root := newRoot()
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	out := &checkedWriter{w: stdout}
+	root.SetOut(out)
+	if isTerminal(stdout) {
+		root.SetOut(stdout) // programs that this one starts are to see the terminal
+	}
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		err = out.failure()
+	}
 	if err == nil {
 		return 0
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/hostdir"
 	"nself.org/embeddedpg/internal/image"
 	"nself.org/embeddedpg/internal/pgclient"
 )
@@ -122,7 +123,7 @@ const noConnection = 2
 // passwordFile sets libpq's environment for the project's database. The password is in a file that names that server alone, so
 // that a program which is told of another one does not send it there. done removes the file.
 func (d database) passwordFile(env map[string]string) (done func(), err error) {
-	f, err := os.CreateTemp("", "nself-pgpass-") // mode 0600
+	f, err := hostdir.CreateTemp("nself-pgpass-") // mode 0600
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +143,7 @@ func (d database) passwordFile(env map[string]string) (done func(), err error) {
 func userPasswords() string {
 	name := os.Getenv("PGPASSFILE")
 	if name == "" {
-		home, err := os.UserHomeDir()
+		home, err := hostdir.Home()
 		if err != nil {
 			return ""
 		}

@@ -28,9 +28,9 @@ const idTime = "20060102_150405"
 
 // DefaultDir is where backups are unless a caller says otherwise: .nself/backups in the home directory.
 func DefaultDir() (string, error) {
-	home, err := os.UserHomeDir()
-	if err != nil || !filepath.IsAbs(home) {
-		return "", &fault.Error{Op: "find the directory of backups", Err: errors.New("there is no home directory"), Hint: "name a directory"}
+	home, err := hostdir.Home()
+	if err != nil {
+		return "", err
 	}
 	return filepath.Join(home, ".nself", "backups"), nil
 }

@@ -50,6 +50,9 @@ func (c *Cluster) place(op string, volatile bool, fill func(data string) error) 
 	if !c.empty {
 		return &fault.Error{Op: op, Path: c.dir, Err: errors.New("the directory is not empty")}
 	}
+	if err := checkFileSize(op, c.dir, newSegment); err != nil {
+		return err
+	}
 	c.clearStages()
 	stage, err := c.newStage(op)
 	if err != nil {

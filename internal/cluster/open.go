@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -28,6 +29,12 @@ func Open(dir string) (*Cluster, error) {
 	}
 	made := false
 	if _, err := os.Stat(abs); errors.Is(err, fs.ErrNotExist) {
+		if target, err := os.Readlink(abs); err == nil {
+			return nil, &fault.Error{
+				Op: opCheck, Path: abs, Err: fmt.Errorf("it is a symbolic link to %s, which does not exist", target),
+				Hint: "make that directory, or remove the link",
+			}
+		}
 		if err := os.MkdirAll(abs, 0o700); err != nil {
 			return nil, &fault.Error{Op: "make the data directory", Path: abs, Hint: accessHint(err), Err: reason(err)}
 		}

@@ -73,6 +73,9 @@ func (c *Cluster) Run(ctx context.Context, p Programs, o RunOptions) (*Postmaste
 	if err := CheckSettings(o.Settings); err != nil {
 		return nil, err
 	}
+	if err := checkFileSize(opStart, c.dir, c.segmentSize()); err != nil {
+		return nil, err
+	}
 	if err := errors.Join(c.configure(), c.tell(o.Settings, kernelLog(o.Log))); err != nil {
 		return nil, err
 	}

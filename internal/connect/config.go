@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // Config returns a driver's configuration: what parse makes of a URL of Server.URL, without anything of the
@@ -102,7 +103,7 @@ const serviceName = "embeddedpg"
 
 // emptyService makes a service file with one service without settings.
 func emptyService() (string, error) {
-	f, err := os.CreateTemp("", "embeddedpg-service-")
+	f, err := hostdir.CreateTemp("embeddedpg-service-")
 	if err != nil {
 		return "", err
 	}

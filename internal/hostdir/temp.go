@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"nself.org/embeddedpg/internal/fault"
 )
 
 // The file that its owner has locked. Its name says what may be done with the directory once nobody has.
@@ -31,13 +33,14 @@ type Temp struct {
 // MakeTemp makes a directory in parent, mode 0700, whose name begins with prefix; parent "" is the system's directory for
 // temporary files. First it removes those of the same prefix there whose program has ended.
 func MakeTemp(parent, prefix string) (*Temp, error) {
+	where := parent
 	if parent == "" {
-		parent = os.TempDir()
+		where = os.TempDir()
 	}
-	Sweep(parent, prefix)
-	path, err := os.MkdirTemp(parent, prefix)
+	Sweep(where, prefix)
+	path, err := os.MkdirTemp(where, prefix)
 	if err != nil {
-		return nil, err
+		return nil, tempError("make a temporary directory in", parent, err)
 	}
 	d := &Temp{path: path}
 	if d.lock, err = mark(path); err != nil {
@@ -45,6 +48,29 @@ func MakeTemp(parent, prefix string) (*Temp, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// CreateTemp creates a temporary file of mode 0600 in the system's directory for these, whose name begins with prefix.
+func CreateTemp(prefix string) (*os.File, error) {
+	f, err := os.CreateTemp("", prefix)
+	if err != nil {
+		return nil, tempError("create a temporary file in", "", err)
+	}
+	return f, nil
+}
+
+// tempError is a *fault.Error. parent "" is the system's directory, which TMPDIR names.
+func tempError(op, parent string, err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	f := &fault.Error{Op: op, Path: parent, Err: err}
+	if parent == "" {
+		f.Path = os.TempDir()
+		f.Hint = "set TMPDIR to a directory in which this user may write and that has room"
+	}
+	return f
 }
 
 // mark makes the marker of a new directory. It gets its name once it is locked, so that nobody finds it without.

@@ -1,10 +1,46 @@
+//go:build linux
+
 package kernel_test
 
 import (
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"nself.org/embeddedpg/internal/abi"
+	"nself.org/embeddedpg/internal/testenv"
 )
+
+// TestSharedWithoutFile: shared memory may be larger than a file.
+func TestSharedWithoutFile(t *testing.T) {
+	if !testenv.InChild(t) {
+		return
+	}
+	testenv.Limit(t, unix.RLIMIT_FSIZE, 1<<20)
+	const size = 3<<20 + 100
+	run(t, map[string]program{
+		"/bin/parent": func(g *guest, _ []string) int {
+			p := g.must(abi.SYS_shmat, g.must(abi.SYS_shmget, 7, size, 0o1600), 0, 0)
+			g.put32(p+size-4, 1234)
+			if st := g.wait(g.spawn("/bin/child")); st != 0 || g.u32(p) != 5678 {
+				t.Errorf("the child ends with %#x and has left %d", st, g.u32(p))
+			}
+			g.must(abi.SYS_shmdt, p)
+			return 0
+		},
+		"/bin/child": func(g *guest, _ []string) int {
+			p := g.must(abi.SYS_shmat, g.must(abi.SYS_shmget, 7, 0, 0), 0, 0)
+			g.put32(p, 5678)
+			if g.u32(p+size-4) != 1234 {
+				return 1
+			}
+			q := g.must(abi.SYS_mmap2, 0, size, 3, 0x21, ^uint32(0), 0)
+			g.put32(q, 1)
+			g.must(abi.SYS_munmap, q, size)
+			return 0
+		},
+	}, "/bin/parent")
+}
 
 // TestArenaFull: shared memory that does not fit is ENOMEM, however much too large it is; EINVAL would be a fault of the caller's.
 func TestArenaFull(t *testing.T) {

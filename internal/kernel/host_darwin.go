@@ -37,25 +37,27 @@ func (e event) close() {
 	closeHost(e.w)
 }
 
-// newShared returns an anonymous file of size zero bytes to be mapped by several processes: a temporary file
-// that has no name any more.
-func newShared(name string, size int64) (int, error) {
+// newShared returns size zero bytes to be mapped by several processes: a temporary file that has no name any more.
+func newShared(name string, size uint32) (shared, error) {
 	f, err := os.CreateTemp("", "embeddedpg-"+name)
 	if err != nil {
-		return -1, err
+		return shared{}, err
 	}
 	defer f.Close()
 	os.Remove(f.Name())
 	fd, err := dupHost(int(f.Fd()))
 	if err != nil {
-		return -1, err
+		return shared{}, err
 	}
-	if err := unix.Ftruncate(fd, size); err != nil {
+	if err := unix.Ftruncate(fd, int64(size)); err != nil {
 		closeHost(fd)
-		return -1, err
+		return shared{}, err
 	}
-	return fd, nil
+	return shared{fd: fd}, nil
 }
+
+// hostMapAgain is for shared memory without a file, which there is none of.
+func hostMapAgain(_, _ unsafe.Pointer, _ uintptr) error { return unix.ENOSYS }
 
 // private sets the flags that Linux sets atomically. A program started between the two calls could inherit the
 // descriptor: Go's fork lock is held against that by os/exec only, so it is taken here too.

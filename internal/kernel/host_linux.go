@@ -33,17 +33,33 @@ func (e event) drain() {
 
 func (e event) close() { closeHost(e.r) }
 
-// newShared returns an anonymous file of size zero bytes to be mapped by several processes.
-func newShared(name string, size int64) (int, error) {
+// newShared returns size zero bytes to be mapped by several processes. They are an anonymous file, or where that may not be so large,
+// as RLIMIT_FSIZE counts for it too, a mapping that is no file's.
+func newShared(name string, size uint32) (shared, error) {
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
 	if err != nil {
-		return -1, err
+		return shared{}, err
 	}
-	if err := unix.Ftruncate(fd, size); err != nil {
-		closeHost(fd)
-		return -1, err
+	err = unix.Ftruncate(fd, int64(size))
+	if err == nil {
+		return shared{fd: fd}, nil
 	}
-	return fd, nil
+	closeHost(fd)
+	if err != unix.EFBIG {
+		return shared{}, err
+	}
+	whole := uintptr(pageRound(size))
+	base, err := unix.MmapPtr(-1, 0, nil, whole, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANON|unix.MAP_NORESERVE)
+	return shared{fd: -1, base: base, size: whole}, err
+}
+
+// hostMapAgain maps the pages of the shared mapping at base once more, over the memory at addr: mremap(2) with an old size of 0.
+func hostMapAgain(base, addr unsafe.Pointer, size uintptr) error {
+	_, _, errno := unix.Syscall6(unix.SYS_MREMAP, uintptr(base), 0, size, unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED, uintptr(addr), 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 func newPipe() (r, w int, err error) {

@@ -40,6 +40,9 @@ func hostMap(addr unsafe.Pointer, size uintptr, fd int, off int64) error {
 	return err
 }
 
+// hostUnmap removes a mapping that is no guest's.
+func hostUnmap(base unsafe.Pointer, size uintptr) { _ = unix.MunmapPtr(base, size) }
+
 // hostMapZero puts private zero pages over the memory at addr.
 func hostMapZero(addr unsafe.Pointer, size uintptr) error {
 	_, err := unix.MmapPtr(-1, 0, addr, size, unix.PROT_READ|unix.PROT_WRITE,

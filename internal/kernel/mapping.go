@@ -58,9 +58,8 @@ func (p *Process) free(addr, size uint32) bool {
 	return true
 }
 
-// mapShared maps size bytes of the host file fd, from off, at addr (0: a place is chosen) of p's memory.
-// It returns the guest address.
-func (p *Process) mapShared(addr, size uint32, fd int, off int64, seg *segment) (uint32, abi.Errno) {
+// mapShared has mapAt map size bytes at addr (0: a place is chosen) of p's memory. It returns the guest address.
+func (p *Process) mapShared(addr, size uint32, mapAt func(unsafe.Pointer, uintptr) error, seg *segment) (uint32, abi.Errno) {
 	if size == 0 {
 		return 0, abi.EINVAL
 	}
@@ -75,7 +74,7 @@ func (p *Process) mapShared(addr, size uint32, fd int, off int64, seg *segment) 
 	} else if !p.free(addr, size) {
 		return 0, abi.EINVAL
 	}
-	if err := hostMap(unsafe.Add(p.mem.base, addr), uintptr(size), fd, off); err != nil {
+	if err := mapAt(unsafe.Add(p.mem.base, addr), uintptr(size)); err != nil {
 		return 0, errnoOf(err)
 	}
 	p.maps = append(p.maps, mapping{addr, size, seg})

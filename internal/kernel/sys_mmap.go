@@ -2,7 +2,11 @@ package kernel
 
 // mmap and munmap, of shared memory.
 
-import "nself.org/embeddedpg/internal/abi"
+import (
+	"unsafe"
+
+	"nself.org/embeddedpg/internal/abi"
+)
 
 // mmap2 serves shared mappings; private anonymous memory never leaves the guest's libc.
 func (p *Process) mmap2(a *[6]int32) (int32, abi.Errno) {
@@ -11,12 +15,12 @@ func (p *Process) mmap2(a *[6]int32) (int32, abi.Errno) {
 		return 0, abi.ENODEV
 	}
 	if flags&abi.MAP_ANONYMOUS != 0 {
-		fd, err := newShared("anonymous", int64(size))
+		memory, err := newShared("anonymous", size)
 		if err != nil {
 			return 0, errnoOf(err)
 		}
-		defer closeHost(fd)
-		addr, e := p.mapShared(0, size, fd, 0, nil)
+		defer memory.close()
+		addr, e := p.mapShared(0, size, memory.mapAt, nil)
 		return int32(addr), e
 	}
 	f := p.file(a[4])
@@ -36,7 +40,7 @@ func (p *Process) mmap2(a *[6]int32) (int32, abi.Errno) {
 	if off+int64(size) > st.Size {
 		return 0, abi.ENXIO
 	}
-	addr, e := p.mapShared(0, size, d.file.Fd(), off, nil)
+	addr, e := p.mapShared(0, size, func(at unsafe.Pointer, n uintptr) error { return hostMap(at, n, d.file.Fd(), off) }, nil)
 	return int32(addr), e
 }
 

@@ -8,12 +8,12 @@ import "nself.org/embeddedpg/internal/abi"
 // maxSegment is how many SysV segments there may be at once.
 const maxSegment = 64
 
-// segment is a SysV shared memory segment: an anonymous file of the host.
+// segment is a SysV shared memory segment.
 type segment struct {
 	id      int32
 	key     int32
 	size    uint32
-	fd      int
+	memory  shared
 	creator int
 	attach  int
 	removed bool // goes when the last attachment goes
@@ -32,7 +32,7 @@ func (t *shmTable) get(id int32) *segment {
 }
 
 func (t *shmTable) free(s *segment) {
-	closeHost(s.fd)
+	s.memory.close()
 	t.segs[s.id] = nil
 }
 
@@ -84,11 +84,11 @@ func (p *Process) shmget(a *[6]int32) (int32, abi.Errno) {
 	if size > abi.ArenaHigh-abi.ArenaLow {
 		return 0, abi.ENOMEM
 	}
-	fd, err := newShared("sysv", int64(size))
+	memory, err := newShared("sysv", size)
 	if err != nil {
 		return 0, errnoOf(err)
 	}
-	t.segs[slot] = &segment{id: slot, key: key, size: size, fd: fd, creator: p.pid}
+	t.segs[slot] = &segment{id: slot, key: key, size: size, memory: memory, creator: p.pid}
 	return slot, 0
 }
 
@@ -139,7 +139,7 @@ func (p *Process) shmat(a *[6]int32) (int32, abi.Errno) {
 	s.attach++ // keeps it while it is mapped below, without the lock
 	p.k.mu.Unlock()
 
-	addr, e := p.mapShared(uint32(a[1]), s.size, s.fd, 0, s)
+	addr, e := p.mapShared(uint32(a[1]), s.size, s.memory.mapAt, s)
 	if e != 0 {
 		p.k.mu.Lock()
 		p.k.mu.shm.detach(s)

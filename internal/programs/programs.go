@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"nself.org/embeddedpg/internal/fault"
+	"nself.org/embeddedpg/internal/hostdir"
 	"nself.org/embeddedpg/internal/image"
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/vfs"
@@ -139,6 +140,10 @@ func load(ctx context.Context, o Options) (s *Set, err error) {
 	if err := room(s.vm, o.Server); err != nil {
 		return s, err
 	}
+	if o.CacheDir == "" {
+		_, why := hostdir.Home()
+		log.Warn("cache of compiled code", "error", fmt.Errorf("%w: %w", vm.ErrNotKept, why))
+	}
 	begin := time.Now()
 	progress := func(p vm.Progress) {
 		if p.Phase != vm.Loaded {
@@ -249,10 +254,10 @@ func (s *Set) Close() error {
 // directory, or the system's place for caches if there is no home. Empty if there is neither; then
 // nothing is kept.
 func DefaultCacheDir() string {
-	if home, err := os.UserHomeDir(); err == nil && filepath.IsAbs(home) {
+	if home, err := hostdir.Home(); err == nil {
 		return filepath.Join(home, ".nself", "cache")
 	}
-	if dir, err := os.UserCacheDir(); err == nil {
+	if dir, err := os.UserCacheDir(); err == nil && filepath.IsAbs(dir) {
 		return filepath.Join(dir, "nself")
 	}
 	return ""

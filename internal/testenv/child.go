@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -13,7 +14,7 @@ import (
 const childVariable = "EMBEDDEDPG_TEST_CHILD"
 
 // childTime is how long a test may take in a process of its own.
-const childTime = 3 * time.Minute
+const childTime = 12 * time.Minute
 
 // InChild runs the test that calls it again in a process of its own, which may limit itself, and returns true there. In the
 // test's own process it returns false when the other has ended, and the test's outcome is that one's.
@@ -25,7 +26,7 @@ func InChild(t *testing.T, env ...string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), childTime)
 	defer cancel()
 	pattern := "^" + strings.ReplaceAll(t.Name(), "/", "$/^") + "$"
-	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run="+pattern, "-test.v", "-test.count=1")
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run="+pattern, "-test.v", "-test.count=1", fmt.Sprint("-test.short=", testing.Short()))
 	cmd.Env = append(append(os.Environ(), env...), childVariable+"="+t.Name())
 	out, err := cmd.CombinedOutput()
 	text := strings.TrimSpace(string(out))

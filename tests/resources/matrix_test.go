@@ -19,6 +19,18 @@ var matrix = []struct {
 	{"threads: used up by sessions", threadsLater},
 	{"descriptors: too few to start", descriptorsAtStart},
 	{"descriptors: used up by sessions", descriptorsLater},
+	{"file size: less than a log segment", fileSizeAtStart},
+	{"file size: less than a table", fileSizeLater},
+	{"cache: file size", cacheFileSize},
+	{"cache: full disk", cacheFull},
+	{"cache: read-only, of an older version", cacheReadOnly},
+	{"cache: mode 0500", cacheMode},
+	{"cache: noexec", cacheNoexec},
+	{"cache: file size, whole server", cacheServer},
+	{"HOME: unset or relative", noHome},
+	{"HOME: unset, and none in the list of users", noHomeAtAll},
+	{"TMPDIR: missing", noTempDir},
+	{"data directory: dangling link", danglingLink},
 }
 
 // TestMatrix runs each in a process of its own.

@@ -127,7 +127,7 @@ func refusedText(t *testing.T, s *embeddedpg.Server) string {
 
 func eventually(t *testing.T, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(limit / 4); !f(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(limit / 10); !f(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("not in time")
 		}

@@ -19,27 +19,33 @@ import (
 )
 
 // cachedCluster returns a cluster to copy. It is made once per user and version, which takes a second or two, and kept
-// where compiled code is; without such a place it is made each time.
+// where compiled code is; without such a place, or where it cannot be kept there, it is made each time.
 func cachedCluster(ctx context.Context) (*pack, error) {
-	cache := programs.DefaultCacheDir()
-	if cache == "" {
-		temp, err := hostdir.MakeTemp("", "cluster.new-")
-		if err != nil {
-			return nil, err
+	if cache := programs.DefaultCacheDir(); cache != "" {
+		base := "cluster-" + hash(modules.PostgresSHA256+modules.InitdbSHA256+modules.ShareSHA256) + ".pack"
+		if p, err := openPack(filepath.Join(cache, base)); err == nil {
+			note(cache, base)
+			return p, nil
 		}
-		defer temp.Remove()
-		name := filepath.Join(temp.Path(), "pack")
-		if err := makePack(ctx, temp.Path(), name); err != nil {
-			return nil, err
+		if p, err := keepCluster(ctx, cache, base); err == nil || ctx.Err() != nil {
+			return p, err
 		}
-		return openPack(name)
 	}
-	base := "cluster-" + hash(modules.PostgresSHA256+modules.InitdbSHA256+modules.ShareSHA256) + ".pack"
+	temp, err := hostdir.MakeTemp("", "cluster.new-")
+	if err != nil {
+		return nil, err
+	}
+	defer temp.Remove()
+	name := filepath.Join(temp.Path(), "pack")
+	if err := makePack(ctx, temp.Path(), name); err != nil {
+		return nil, err
+	}
+	return openPack(name)
+}
+
+// keepCluster makes the cluster in the cache, unless another process is just making it.
+func keepCluster(ctx context.Context, cache, base string) (*pack, error) {
 	name := filepath.Join(cache, base)
-	if p, err := openPack(name); !errors.Is(err, fs.ErrNotExist) {
-		note(cache, base)
-		return p, err
-	}
 	if err := os.MkdirAll(cache, 0o700); err != nil {
 		return nil, err
 	}
