@@ -79,6 +79,12 @@ type Config struct {
 	// are built. Default: none.
 	ExtensionDirs []string
 
+	// SessionMemory is how much private memory one session may take, in bytes; the same for autovacuum and background workers. A
+	// statement that needs more fails with SQLSTATE 53200 (out_of_memory), and no other session notices. Shared memory
+	// (shared_buffers) is not counted, and the processes that all sessions depend on have no limit. At least 32 MiB;
+	// sorts of large tables take 128 MiB with the default work_mem. Default 2.5 GiB, as much as the address space holds.
+	SessionMemory int64
+
 	// ArchiveDir is a directory that gets a copy of each finished segment (16 MB) of the write-ahead log, by PostgreSQL's
 	// basic_archive. With a base backup it is what RestoreBase needs to go back to a moment. It is made, with mode
 	// 0700, if it does not exist. Clusters must not share one, and every SQL superuser can read and write its files.
@@ -159,6 +165,13 @@ const (
 	defaultShutdownTimeout = time.Minute
 )
 
+// SessionMemory's limits. A session of PostgreSQL's own defaults takes some MiB, beside work_mem (4 MB) for each sort or hash; 2.5 GiB
+// is what the address space of a guest holds above its arena and data.
+const (
+	minSessionMemory = 32 << 20
+	maxSessionMemory = 5 << 29
+)
+
 // nameDataLen is the room for a name with its terminating zero: NAMEDATALEN in src/include/pg_config_manual.h.
 const nameDataLen = 64
 
@@ -178,6 +191,12 @@ func (c Config) complete() (Config, error) {
 
 	if c.Port < 1 || c.Port > 65535 {
 		return c, &Error{Op: "use Config.Port", Err: fmt.Errorf("%d is not a port number", c.Port), Hint: "use 1 to 65535; leave it 0 for 5432"}
+	}
+	if c.SessionMemory != 0 && (c.SessionMemory < minSessionMemory || c.SessionMemory > maxSessionMemory) {
+		return c, &Error{
+			Op: "use Config.SessionMemory", Err: fmt.Errorf("%d bytes are not from %d to %d", c.SessionMemory, int64(minSessionMemory), int64(maxSessionMemory)),
+			Hint: "use 32 MiB to 2.5 GiB; leave it 0 for 2.5 GiB",
+		}
 	}
 	if c.ShutdownTimeout < 0 {
 		return c, &Error{Op: "use Config.ShutdownTimeout", Err: errors.New("it is negative")}

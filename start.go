@@ -102,7 +102,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	s.cfg.Progress(Progress{Stage: StageStart})
 	run := cluster.RunOptions{
 		Port: s.cfg.Port, SocketDir: s.cfg.SocketDir, SocketMode: s.cfg.SocketMode, Settings: s.cfg.Settings, Log: s.cfg.Log,
-		ExtensionDirs: s.cfg.ExtensionDirs, TimeZones: s.cfg.TimeZoneDir,
+		ExtensionDirs: s.cfg.ExtensionDirs, TimeZones: s.cfg.TimeZoneDir, SessionMemory: uint64(s.cfg.SessionMemory),
 	}
 	if addr, ok := s.listeners.Addr().(*net.TCPAddr); ok {
 		run.TCP = addr.AddrPort()

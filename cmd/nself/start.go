@@ -52,7 +52,7 @@ seconds, and the first one in a project makes the database. With --only postgres
 A project that has an embedded database keeps using it unless NSELF_EMBEDDED_PG=false says otherwise.
 
 From .env or the environment: POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB, POSTGRES_PORT,
-NSELF_RUNTIME_DIR, and PGLITE_WASM_PATH for a postgres.wasm in place of the one built in.
+POSTGRES_SESSION_MEMORY, NSELF_RUNTIME_DIR, and PGLITE_WASM_PATH for a postgres.wasm in place of the one built in.
 
 Clients of the embedded database use its Unix socket; --listen opens a TCP port besides, for those that
 cannot. An address that other machines reach is opened only where nobody gets in without TLS: docs/production.md.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"nself.org/embeddedpg/internal/fault"
@@ -16,6 +17,7 @@ type Database struct {
 	Name           string // of the database
 	Port           int    // in the socket's name, and of TCP where that is the route
 	MaxConnections int
+	SessionMemory  int64 // bytes; of the embedded database
 }
 
 // Database returns the checked POSTGRES_* variables.
@@ -42,7 +44,24 @@ func (p *Project) Database() (Database, error) {
 	if _, err := fmt.Sscanf(v, "%d", &d.MaxConnections); err != nil || fmt.Sprint(d.MaxConnections) != v || d.MaxConnections < minConnections || d.MaxConnections > 1000 {
 		return d, &fault.Error{Op: "use POSTGRES_MAX_CONNECTIONS", Err: fmt.Errorf("%q is not a number from %d to 1000", v, minConnections), Hint: "leave it unset for " + defaults["POSTGRES_MAX_CONNECTIONS"]}
 	}
+	d.SessionMemory, err = memory(p.Get("POSTGRES_SESSION_MEMORY"))
+	if err != nil {
+		return d, &fault.Error{Op: "use POSTGRES_SESSION_MEMORY", Err: err, Hint: "use a number and MB or GB, such as 512MB, from 32MB to 2560MB"}
+	}
 	return d, nil
+}
+
+// memory reads a size in one of PostgreSQL's units of memory, and returns it in bytes.
+func memory(text string) (int64, error) {
+	for unit, size := range map[string]int64{"MB": 1 << 20, "GB": 1 << 30} {
+		if number, ok := strings.CutSuffix(text, unit); ok {
+			n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 32)
+			if err == nil && n*size >= 32<<20 && n*size <= 2560<<20 {
+				return n * size, nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("%q is not a size from 32MB to 2560MB", text)
 }
 
 // minConnections lets Hasura's two pools, Auth's, and a person at psql in at the same time.

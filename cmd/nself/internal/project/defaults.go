@@ -9,6 +9,7 @@ var defaults = map[string]string{
 	"POSTGRES_DB":              "postgres",
 	"POSTGRES_PORT":            "5432",
 	"POSTGRES_MAX_CONNECTIONS": "200",
+	"POSTGRES_SESSION_MEMORY":  "2560MB",
 
 	"HASURA_PORT":                     "8080",
 	"HASURA_ROUTE":                    "api",

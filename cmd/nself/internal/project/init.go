@@ -49,7 +49,7 @@ func Init(dir string, o InitOptions) (string, error) {
 	if o.Embedded {
 		b.WriteString("NSELF_EMBEDDED_PG=true\n")
 	}
-	fmt.Fprintf(&b, "\nPOSTGRES_USER=postgres\nPOSTGRES_DB=%s\nPOSTGRES_PASSWORD=%s\n", databaseName(name), secret(16))
+	fmt.Fprintf(&b, "\nPOSTGRES_USER=postgres\nPOSTGRES_DB=%s\nPOSTGRES_PASSWORD=%s\nPOSTGRES_SESSION_MEMORY=%s\n", databaseName(name), secret(16), defaults["POSTGRES_SESSION_MEMORY"])
 	fmt.Fprintf(&b, "\nHASURA_GRAPHQL_ADMIN_SECRET=%s\nHASURA_JWT_KEY=%s\nHASURA_GRAPHQL_ENABLE_CONSOLE=true\n", secret(24), secret(32))
 	return path, writeNew(path, []byte(b.String()))
 }

@@ -138,12 +138,15 @@ func TestWrongValues(t *testing.T) {
 		{"POSTGRES_DB=" + strings.Repeat("x", 64), "it has 64 bytes, and a name has at most 63"},
 		{"POSTGRES_MAX_CONNECTIONS=19", `"19" is not a number from 20 to 1000`},
 		{"POSTGRES_MAX_CONNECTIONS=100x", `"100x" is not a number`},
+		{"POSTGRES_SESSION_MEMORY=512", `"512" is not a size`},
+		{"POSTGRES_SESSION_MEMORY=31MB", `"31MB" is not a size`},
+		{"POSTGRES_SESSION_MEMORY=3GB", `"3GB" is not a size`},
 	} {
 		if _, err := load(t, map[string]string{".env": tt.dotenv}).Database(); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", tt.dotenv, err)
 		}
 	}
-	if d, err := load(t, nil).Database(); err != nil || d != (project.Database{User: "postgres", Name: "postgres", Port: 5432, MaxConnections: 200}) {
+	if d, err := load(t, nil).Database(); err != nil || d != (project.Database{User: "postgres", Name: "postgres", Port: 5432, MaxConnections: 200, SessionMemory: 2560 << 20}) {
 		t.Errorf("%+v, %v", d, err)
 	}
 }

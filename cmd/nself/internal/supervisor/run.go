@@ -39,6 +39,8 @@ type Options struct {
 	Transient bool              // end when nobody holds the database any more; see Hold
 
 	ArchiveDir string // gets the finished segments of the write-ahead log; "": none
+
+	SessionMemory int64 // bytes of private memory a session; 0: the default
 }
 
 // Run starts the database and keeps it until ctx ends, someone asks for the end over the control socket, or
@@ -237,7 +239,7 @@ func (s *supervisor) start(ctx context.Context, o Options, log slog.Handler, pro
 	db, err := embeddedpg.Start(ctx, embeddedpg.Config{
 		DataDir: s.paths.Data(), SocketDir: state.SocketDir, Port: state.Port,
 		Superuser: state.User, Password: password, Database: state.Database,
-		CacheDir: o.CacheDir, ServerModule: o.Module, Listen: o.Listen, SocketMode: socketMode(o.Shared), Settings: o.Settings, ArchiveDir: o.ArchiveDir, Log: log,
+		CacheDir: o.CacheDir, ServerModule: o.Module, Listen: o.Listen, SocketMode: socketMode(o.Shared), Settings: o.Settings, ArchiveDir: o.ArchiveDir, SessionMemory: o.SessionMemory, Log: log,
 		ChildProcess:  true, // so that its end, whatever the reason, is not this one's
 		ExtensionDirs: s.paths.Extensions(), CompileLater: !o.Transient,
 		Progress: func(p embeddedpg.Progress) { progress(Event{Stage: p.Stage, Elapsed: p.Elapsed}) },
