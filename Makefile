@@ -9,6 +9,7 @@
 # make check-stack     the whole stack on a Docker engine, or as root on Debian one started for it: 5 minutes
 # make check-native    data directories moved between our server and native PostgreSQL 18
 # make check-resources what happens where the operating system refuses memory, threads, files, directories: each in a process of its own
+# make check-tools     pgbackrest, check_postgres and pg_activity on our server
 # make check-backup    backups of every kind, moved between our server and native PostgreSQL 18, under load and under kills
 # make check-translator  WebAssembly's specification tests through the translator to LLVM IR, and random modules beside wasmtime
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
@@ -39,7 +40,7 @@ FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestS
 PORTABLE := ./...
 PORTABLE_WINDOWS := $(addprefix ./internal/,vfs vfs/vfstest image fault sqlwire hostdir migrate) $(addprefix ./cmd/nself/internal/,project certs docker compose ledger)
 
-.PHONY: try examples test test-short lint lint-c check-kernel check-postgres check-extensions check-modules check-native check-stack check-backup check-resources check-translator bench bench-vector benchmarks crash crash-harness stress fuzz fuzz-translator arm64 wasm man clean
+.PHONY: try examples test test-short lint lint-c check-kernel check-postgres check-extensions check-modules check-native check-tools check-stack check-backup check-resources check-translator bench bench-vector benchmarks crash crash-harness stress fuzz fuzz-translator arm64 wasm man clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') internal/image/postgres.wasm
 	go build -o nself ./cmd/nself
@@ -98,6 +99,9 @@ check-native:
 
 check-resources:
 	go test -count=1 -v ./tests/resources
+
+check-tools:
+	tests/suites.sh tools
 
 check-backup:
 	tests/suites.sh backup

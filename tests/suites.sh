@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs the suites that need a Debian root, most of them for native PostgreSQL 18 beside our server: postgres, extensions, native, backup,
-# translator, modules, bench, vector, latency, benchmarks or all (the first five); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
+# Runs the suites that need a Debian root, most of them for native PostgreSQL 18 beside our server: postgres, extensions, native, tools, backup,
+# translator, modules, bench, vector, latency, benchmarks or all (the first six); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/wasm/lib.sh"
@@ -40,6 +40,13 @@ native() {
 	EMBEDDEDPG_DEBIAN_ROOT=$root go test -count=1 -v -timeout 20m ./tests/native
 }
 
+# A root that was made before the suite gets the tools here.
+tools() {
+	[ -e "$root/usr/bin/pg_activity" ] ||
+		DEBIAN_FRONTEND=noninteractive sid_online apt-get install -y --no-install-recommends pgbackrest check-postgres pg-activity python3-psycopg
+	EMBEDDEDPG_DEBIAN_ROOT=$root go test -count=1 -v ./tests/tools
+}
+
 # Its arguments are the test's: -size 1GB, -kills 20.
 backup() {
 	EMBEDDEDPG_DEBIAN_ROOT=$root go test -count=1 -v -timeout 60m ./tests/backup "$@"
@@ -73,13 +80,14 @@ translator() {
 		go test -count=1 -v -timeout 24h ./tests/wasm2llvm "$@" | grep -Ev '^ +--- PASS|=== (RUN|PAUSE|CONT)'
 }
 
-suite=${1:?usage: suites.sh root|postgres|extensions|native|backup|translator|modules|bench|vector|latency|benchmarks|all}
+suite=${1:?usage: suites.sh root|postgres|extensions|native|tools|backup|translator|modules|bench|vector|latency|benchmarks|all}
 shift
 case $suite in
 root) ;;
 postgres) postgres "$@" ;;
 extensions) extensions "$@" ;;
 native) native ;;
+tools) tools ;;
 modules) tests/modules.sh ;;
 backup) backup "$@" ;;
 translator) translator "$@" ;;
@@ -87,6 +95,6 @@ bench) go run ./tests/benchpostgres -root "$root" "$@" ;;
 vector) vector "$@" ;;
 benchmarks) benchmarks "$@" ;;
 latency) go run ./tests/latency -root "$root" "$@" ;;
-all) translator && native && backup && postgres && extensions ;;
+all) translator && native && tools && backup && postgres && extensions ;;
 *) die "no suite $suite" ;;
 esac
