@@ -259,5 +259,4 @@ func TestLastBackup(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	p.ok("backup", "create")
-	p.ok("backup", "verify", "latest")
 }

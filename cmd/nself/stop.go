@@ -127,6 +127,10 @@ func stopDatabase(ctx context.Context, paths supervisor.Paths, timeout time.Dura
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &embeddedpg.Error{Op: "stop the database of", Path: paths.Runtime, Err: fmt.Errorf("it did not stop within %s", timeout), Hint: "it is still stopping: see nself status, and " + paths.Log()}
 	}
+	if unclean(err) {
+		fmt.Fprintf(w, "PostgreSQL has stopped, but %s. The next start recovers it, and nothing committed is lost.\n", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -136,4 +140,10 @@ func stopDatabase(ctx context.Context, paths supervisor.Paths, timeout time.Dura
 	}
 	fmt.Fprintf(w, "PostgreSQL has stopped (%s).\n", time.Since(begin).Round(time.Millisecond))
 	return nil
+}
+
+// unclean reports whether a database has ended, and had to be killed for that: no reason not to start it again.
+func unclean(err error) bool {
+	var e *supervisor.UncleanError
+	return errors.As(err, &e)
 }

@@ -11,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
+	"nself.org/embeddedpg/internal/connect"
 )
 
 // remove takes a file or directory away as rm -rf does.
@@ -158,4 +160,49 @@ func TestMoveProject(t *testing.T) {
 	if log, _ = os.ReadFile(filepath.Join(p.dir, defaultRuntime, "postgres.log")); strings.Contains(string(log), "was not properly shut down") {
 		t.Error("it did not end in order")
 	}
+}
+
+// TestVanishCache takes the compiled code away under a running database, which needs it no more.
+func TestVanishCache(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	home := t.TempDir()
+	own, err := os.UserHomeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache := filepath.Join(home, ".nself", "cache")
+	if err := os.MkdirAll(cache, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := filepath.Glob(filepath.Join(own, ".nself", "cache", "*.cwasm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range compiled { // else the start compiles, which takes longer
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(cache, filepath.Base(file)), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.env = append(p.env, "HOME="+home)
+	p.start()
+	remove(t, filepath.Join(home, ".nself"))
+	p.healthy("the cache is gone")
+	s := p.state()
+	c, err := pgx.Connect(t.Context(), connect.Server{Host: s.SocketDir, Port: s.Port, User: s.User, Password: p.password(), Database: s.Database}.URL())
+	if err != nil {
+		t.Fatal("a new session:", err)
+	}
+	c.Close(t.Context())
+	p.ok("stop")
+}
+
+// password is the database's.
+func (p *projectDir) password() string {
+	p.t.Helper()
+	return strings.TrimSpace(string(must(os.ReadFile(filepath.Join(p.dir, defaultRuntime, "password")))))
 }

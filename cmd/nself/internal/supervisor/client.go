@@ -107,6 +107,12 @@ func WaitReady(ctx context.Context, p Paths) (State, bool, error) {
 // poll is how often a process is looked at that is starting or ending.
 const poll = 10 * time.Millisecond
 
+// UncleanError is the error of a database that has ended, and not in order: the next start recovers it.
+type UncleanError struct{ Err error }
+
+func (e *UncleanError) Error() string { return "it did not end in order: " + e.Err.Error() }
+func (e *UncleanError) Unwrap() error { return e.Err }
+
 // Stop asks the supervisor to stop the database, and returns when both have ended. It reports false if
 // there was none.
 func Stop(ctx context.Context, p Paths) (bool, error) {
@@ -120,6 +126,9 @@ func Stop(ctx context.Context, p Paths) (bool, error) {
 		s, known := p.readState()
 		if !alive {
 			if s, known = p.orphan(ctx); !known {
+				if answer != nil {
+					answer = &UncleanError{answer}
+				}
 				return asked, answer
 			}
 		}
