@@ -66,6 +66,7 @@ func benchmarkCall(b *testing.B, fast bool, setup func(h *host), nr int32, args 
 func BenchmarkCallGo(b *testing.B)         { benchmarkCall(b, false, nil, abi.SYS_getpid) }
 func BenchmarkCallFastGetpid(b *testing.B) { benchmarkCall(b, true, nil, abi.SYS_getpid) }
 func BenchmarkCallFastTime(b *testing.B)   { benchmarkCall(b, true, nil, abi.SYS_clock_gettime64, 1, 64) }
+
 func BenchmarkCallFastWake(b *testing.B) {
 	benchmarkCall(b, true, nil, abi.SYS_futex_time64, 128, 1|128, 1)
 }
