@@ -271,6 +271,9 @@ func (r *restoring) base(ctx context.Context) error {
 	o.Progress = show.show
 	done, err := embeddedpg.RestoreBase(ctx, r.found, o)
 	show.end()
+	if errors.Is(err, context.Canceled) { // which it looks at before it replaces anything, and not later
+		err = &embeddedpg.Error{Op: "restore", Path: r.found.ID, Err: err, Hint: "the cluster is as it was"}
+	}
 	if err == nil {
 		fmt.Fprintf(r.out, "%s is restored into %s.\n", r.found.ID, o.DataDir)
 		if done.Kept != "" {
