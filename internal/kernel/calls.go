@@ -83,7 +83,7 @@ var calls = [...]callRow{
 	abi.SYS_getpid:                 {(*Process).getpid, true, ""},
 	abi.SYS_gettid:                 {(*Process).getpid, false, "as getpid: a process is one thread"},
 	abi.SYS_getppid:                {(*Process).getppid, false, ""},
-	abi.SYS_getuid:                 {(*Process).getuid, false, "one user: 1000 unless Config.UID says otherwise"},
+	abi.SYS_getuid:                 {(*Process).getuid, false, "one user: 1000"},
 	abi.SYS_geteuid:                {(*Process).getuid, false, "as getuid"},
 	abi.SYS_getgid:                 {(*Process).getuid, false, "as getuid"},
 	abi.SYS_getegid:                {(*Process).getuid, false, "as getuid"},

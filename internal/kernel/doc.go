@@ -10,7 +10,7 @@
 //
 // What a process owns alone (descriptor table, mappings, working directory) is touched only by its own
 // thread, and by its parent's thread before it is started; it needs no lock. Kernel.mu guards what processes
-// share: the process table, parenthood, posting of signals, SysV segments, listeners. openFile counts its
-// references atomically; disk.mu guards a directory's read position. Kernel.mu is never held while
-// another lock is taken, nor while guest code runs or a call blocks.
+// share: the process table, parenthood, posting of signals, SysV segments, listeners. libraries.mu
+// guards the cache of side modules' files, disk.mu a directory's read position; openFile counts its references
+// atomically. None of them is held while another of them is taken, nor while guest code runs or a call blocks.
 package kernel

@@ -1,6 +1,7 @@
 package kernel
 
-// What the fast path in C may know of a process. Go writes all of it, C reads; every word is
+// What the fast path in C may know of a process. Go writes it and C reads it,
+// but for Waiting, which the waiter stores in either language, and PostSlot.Users, which C counts; every word is
 // touched atomically on both sides once the guest runs, as package vm's fastpath.h says. A
 // descriptor's entry is written by the process's own thread only, whenever the descriptor
 // changes, so C never sees one that is closed. A slot of the table of posters is cleared before

@@ -1,7 +1,7 @@
 package kernel
 
-// A kernel as its program sees it: made, given programs to run, closed. Kernel.mu is the one lock
-// of what processes share; see the package comment for what it guards. Close posts SIGKILL to all
+// A kernel as its program sees it: made, given programs to run, closed. Kernel.mu guards
+// what processes share; the package comment says what, and names the other locks. Close posts SIGKILL to all
 // and waits for wg, which counts processes until their End has run.
 
 import (
@@ -176,7 +176,7 @@ func (k *Kernel) Close() error {
 	k.mu.shm.freeAll()
 	for path, l := range k.mu.listeners {
 		delete(k.mu.listeners, path)
-		l.shut()
+		l.shutLocked()
 	}
 	return nil
 }

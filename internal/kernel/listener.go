@@ -62,11 +62,11 @@ func (l *listener) close() {
 	if l.k.mu.listeners[l.path] == l {
 		delete(l.k.mu.listeners, l.path)
 	}
-	l.shut()
+	l.shutLocked()
 }
 
-// shut drops what waits in the queue. Kernel.mu is held.
-func (l *listener) shut() {
+// shutLocked drops what waits in the queue.
+func (l *listener) shutLocked() {
 	if l.shutd {
 		return
 	}

@@ -48,13 +48,13 @@ func (p *Process) postLocked(sig int) {
 // CHECK_FOR_INTERRUPTS, before its instance is ended by force.
 const killDelay = 100 * time.Millisecond
 
+// reapByForce holds no lock while it kills: the machine takes its own. Kill of a process that has ended meanwhile
+// does nothing.
 func (p *Process) reapByForce() {
 	p.k.mu.Lock()
-	defer p.k.mu.Unlock()
-	if p.state != running {
-		return
-	}
-	if m, ok := p.module.(Killer); ok {
+	lives := p.state == running
+	p.k.mu.Unlock()
+	if m, ok := p.module.(Killer); ok && lives {
 		if err := m.Kill(p); err != nil {
 			p.k.cfg.Log.Error("kill a process that makes no system call", "pid", p.pid, "error", err)
 		}

@@ -10,7 +10,7 @@ import (
 // latency, as the processor that sleeps must be woken too; a short query is answered in less.
 const SpinMax = 50 * time.Microsecond
 
-// spinning counts the readers that look; more than half of the processors shall not.
+// spinning counts the readers that look: at most half as many as there are processors.
 var spinning atomic.Uint32
 
 var maxSpinning = uint32(runtime.NumCPU() / 2)

@@ -8,7 +8,8 @@
  * struct fastpath mirrors kernel.FastPath; layout.go compares sizes and offsets at compile time.
  *
  * The agreement between whoever posts a signal (Go code in package kernel, or fp_kill here) and the waiter (fp_block,
- * fp_futex, and package kernel's own waits), all accesses sequentially consistent:
+ * fp_futex, and package kernel's own waits), all accesses sequentially consistent but the
+ * last store of WAIT_NONE, for which release is enough:
  *
  *   waiter: store WAIT_POLL or WAIT_FUTEX to fastpath.waiting; look at the pending word; if a signal is deliverable
  *           do not block; else block on the object and on
