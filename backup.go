@@ -6,79 +6,121 @@ import (
 	"time"
 
 	"nself.org/embeddedpg/internal/backup"
-	"nself.org/embeddedpg/internal/kernel"
-	"nself.org/embeddedpg/internal/listen"
 )
 
-// Backup describes a complete backup. Its fields are
+// Backup describes a backup: a dump of one database by [Server.Backup], or a base backup of the whole cluster by
+// [Server.BaseBackup]. The functions of this package take only one that they returned.
 //
-//	ID       its name: NAME_full_YYYYMMDD_HHMMSS[_TAG], or NAME_base_... for a base backup; the time is UTC
-//	Path     the file, or the directory of formats that have several files
-//	Name     whose backup it is, the first part of ID; and Tag, the last part
-//	Created  when it began; a dump shows the database as of then
-//	Format   how it is kept
-//	Database the database, of a dump
-//	Version  the server's
-//	Size     bytes
-//	Files    the files with their sizes and SHA-256
-//	Tables   what each table held: the number of rows, and the sum of their hashes
-//
-// Everything but Path is in the file ID.json beside it, together with the roles and the settings of the database, and thus
-// with the hashes of passwords: the file is its owner's alone.
-type Backup = backup.Backup
+// Everything but Path and Damaged is in the file ID.json beside the backup, together with the roles and the settings of the
+// database, and thus with the hashes of passwords: the file is its owner's alone.
+type Backup struct {
+	// ID is the backup's name: Name_full_YYYYMMDD_HHMMSS[_Tag] of a dump, Name_base_YYYYMMDD_HHMMSS[_Tag] of a base backup;
+	// the time is UTC. Of a file that someone else made it is the file's name.
+	ID string
 
-// BackupFormat is how a backup is kept.
-type BackupFormat = backup.Format
+	Path     string        // the file, or the directory of formats that have several files
+	Name     string        // whose backup it is; see BackupOptions
+	Tag      string        // the optional suffix of ID
+	Created  time.Time     // when it began, UTC; a dump shows the database as of then
+	Format   BackupFormat  // how it is kept
+	Database string        // of a dump; empty for a base backup
+	Version  string        // of the server, such as "18.6"
+	Size     int64         // of all files, bytes
+	Files    []BackupFile  // empty for a backup that someone else made
+	Tables   []BackupTable // of a dump, unless BackupOptions.NoSums was set
+
+	// Damaged says why the backup cannot be used: a file is missing or has another size, or its description cannot be read.
+	// Then Size, Files and Tables may be empty. Checksums are compared by VerifyBackup and the restoring functions only.
+	Damaged error
+
+	kept *backup.Backup // with what is needed to restore it
+}
+
+// BackupFile is one file of a [Backup].
+type BackupFile struct {
+	Name   string // within Backup.Path; empty if that is the file
+	Size   int64  // bytes
+	SHA256 string // hexadecimal
+}
+
+// BackupTable is what a table held in the snapshot of a dump. Large objects are a table without a schema.
+type BackupTable struct {
+	Schema, Name string
+	Rows         int64
+	Sum          string // of a hash of each row, decimal
+}
+
+// BackupFormat is how a [Backup] is kept.
+type BackupFormat string
 
 // The formats: of dumps the first four, of base backups the others.
 const (
-	BackupCustom    = backup.Custom    // pg_dump's custom format: one file; the default
-	BackupPlain     = backup.Plain     // SQL text
-	BackupDirectory = backup.Directory // a file a table
-	BackupTar       = backup.Tar       // those as one tar file
-	BackupBaseTar   = backup.BaseTar   // pg_basebackup's tar files; the default of base backups
-	BackupBasePlain = backup.BasePlain // a data directory
+	BackupCustom    = BackupFormat(backup.Custom)    // "custom": pg_dump's own format, one file; the default of dumps
+	BackupPlain     = BackupFormat(backup.Plain)     // "plain": SQL text
+	BackupDirectory = BackupFormat(backup.Directory) // "directory": a file for each table
+	BackupTar       = BackupFormat(backup.Tar)       // "tar": those as one tar file
+	BackupBaseTar   = BackupFormat(backup.BaseTar)   // "base-tar": pg_basebackup's tar files; the default of base backups
+	BackupBasePlain = BackupFormat(backup.BasePlain) // "base": a data directory
 )
 
-// BackupOptions describe a new backup. The zero value works.
+// Physical reports whether it is a format of base backups.
+func (f BackupFormat) Physical() bool { return backup.Format(f).Physical() }
+
+// Reasons for which a backup is not used, for errors.Is.
+var (
+	ErrNoBackup         = backup.ErrNoBackup      // none has that ID, or there is none
+	ErrBackupDamaged    = backup.ErrDamaged       // a file of it is missing or has changed
+	ErrBackupIncomplete = backup.ErrIncomplete    // a file that someone else made may be half of a dump; see RestoreOptions.Incomplete
+	ErrOtherDatabase    = backup.ErrOtherDatabase // it is a dump of another database than the one to replace
+	ErrNotArchived      = backup.ErrArchive       // the write-ahead log does not get into Config.ArchiveDir
+)
+
+// BackupOptions describe a new [Backup]. The zero value works.
 type BackupOptions struct {
 	Dir      string       // directory of backups, made with mode 0700; default .nself/backups in the home directory
-	Name     string       // whose backup it is; default the database's name, or "cluster" for a base backup
-	Tag      string       // a word of yours at the end of the ID; default none
+	Name     string       // whose backup it is, as the first part of the ID; default the database's name, or "cluster" for a base backup
+	Tag      string       // optional suffix of the ID; default none
 	Database string       // of a dump; default Config.Database
 	Format   BackupFormat // default BackupCustom or BackupBaseTar
 	NoSums   bool         // do not count and add up the tables: quicker, and VerifyBackup can compare nothing
 
-	// Progress is called as the backup goes on, from other goroutines, never twice at once. It must not block.
+	// Progress is called while the backup is made, from other goroutines, never twice at once. It must not block.
+	// Default: none.
 	Progress func(BackupProgress)
 }
 
-// BackupProgress tells where a backup, a verification or a restore is: its fields are Stage, Done of Total (bytes, or what the
-// stage says; Total is 0 if it is not known), Bytes in the backup so far, and Item, what is being done.
-type BackupProgress = backup.Progress
+// BackupProgress tells where a backup, a verification or a restore is.
+type BackupProgress struct {
+	Stage BackupStage
+	Done  int64  // bytes of the stage that are done, or what the stage says
+	Total int64  // of them; 0 if that is not known
+	Bytes int64  // in the backup so far, while one is made
+	Item  string // what is being done, such as a table's name; may be empty
+}
 
-// BackupStage is a part of the work.
-type BackupStage = backup.Stage
+// BackupStage is a part of the making, verifying or restoring of a [Backup].
+type BackupStage string
 
-// The stages, in the order in which they may come. StageDump and StageSum run beside each other.
+// The stages, in the order in which they may come, with what BackupProgress counts. BackupStageDump and BackupStageSum run
+// beside each other.
 const (
-	StagePrograms = backup.StageCompile // the client programs are compiled, once on a machine
-	StageCheck    = backup.StageCheck   // files are compared with their checksums; bytes
-	StageDump     = backup.StageDump    // pg_dump; bytes of the tables on the server
-	StageSum      = backup.StageSum     // tables are counted and added up; tables
-	StageCopy     = backup.StageCopy    // a base backup is made or unpacked; bytes
-	StageRecover  = backup.StageRecover // the write-ahead log is replayed
-	StageRestore  = backup.StageRestore // pg_restore or psql; bytes of the backup
-	StageIndex    = backup.StageIndex   // pg_restore makes indexes and constraints; their number
-	StageAnalyze  = backup.StageAnalyze // the planner's statistics are taken
-	StageSwap     = backup.StageSwap    // the new database or data directory takes the place of the old one
-	StageArchive  = backup.StageArchive // the log that was written during a base backup is archived
-	StageFlush    = backup.StageFlush   // checksums of the files, and flushing to disk
+	BackupStageCompile = BackupStage(backup.StageCompile) // the client programs are compiled, once on a machine
+	BackupStageCheck   = BackupStage(backup.StageCheck)   // files are compared with their checksums; bytes
+	BackupStageDump    = BackupStage(backup.StageDump)    // pg_dump; bytes of the tables on the server
+	BackupStageSum     = BackupStage(backup.StageSum)     // tables are counted and added up; tables
+	BackupStageCopy    = BackupStage(backup.StageCopy)    // a base backup is made or unpacked; bytes
+	BackupStageRecover = BackupStage(backup.StageRecover) // the write-ahead log is replayed
+	BackupStageRestore = BackupStage(backup.StageRestore) // pg_restore or psql; bytes of the backup
+	BackupStageIndex   = BackupStage(backup.StageIndex)   // pg_restore makes indexes and constraints; their number
+	BackupStageAnalyze = BackupStage(backup.StageAnalyze) // the planner's statistics are taken
+	BackupStageSwap    = BackupStage(backup.StageSwap)    // the new database or data directory takes the place of the old one
+	BackupStageArchive = BackupStage(backup.StageArchive) // the log that was written during a base backup is archived
+	BackupStageFlush   = BackupStage(backup.StageFlush)   // checksums of the files, and flushing to disk
 )
 
 // Backup dumps one database while the server goes on working. The dump shows one snapshot, and so do the numbers that
-// VerifyBackup compares. It returns when the backup is on disk. If ctx ends, or anything fails, or the program is
-// killed, there is nothing that Backups lists or that looks complete. It is safe to make several at once.
+// [VerifyBackup] compares. It returns when the backup is on disk. If ctx ends, or anything fails, or the program is
+// killed, there is nothing that [Backups] lists or that looks complete. It is safe to make several at once.
 func (s *Server) Backup(ctx context.Context, o BackupOptions) (*Backup, error) {
 	if o.Database == "" {
 		o.Database = s.cfg.Database
@@ -86,21 +128,22 @@ func (s *Server) Backup(ctx context.Context, o BackupOptions) (*Backup, error) {
 	return s.create(ctx, o, backup.Create)
 }
 
-// BaseBackup copies the whole cluster with pg_basebackup while the server goes on working, for RestoreBase. With
-// Config.ArchiveDir it fails unless the log is archived there up to the end of the backup. Otherwise it is as Backup.
+// BaseBackup copies the whole cluster with pg_basebackup while the server goes on working, for [RestoreBase]. With
+// Config.ArchiveDir it fails unless the log is archived there up to the end of the backup. Otherwise it is as [Server.Backup].
 func (s *Server) BaseBackup(ctx context.Context, o BackupOptions) (*Backup, error) {
 	return s.create(ctx, o, backup.CreateBase)
 }
 
-func (s *Server) create(ctx context.Context, o BackupOptions, f func(context.Context, backup.Target, backup.CreateOptions) (*Backup, error)) (*Backup, error) {
+func (s *Server) create(ctx context.Context, o BackupOptions, f func(context.Context, backup.Target, backup.CreateOptions) (*backup.Backup, error)) (*Backup, error) {
 	t, closeDoor, err := s.door(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer closeDoor()
-	return f(ctx, t, backup.CreateOptions{
-		Dir: o.Dir, Name: o.Name, Tag: o.Tag, Database: o.Database, Format: o.Format, NoSums: o.NoSums, Archive: s.archiveDir(), Progress: o.Progress,
-	})
+	return publicBackup(f(ctx, t, backup.CreateOptions{
+		Dir: o.Dir, Name: o.Name, Tag: o.Tag, Database: o.Database, Format: backup.Format(o.Format), NoSums: o.NoSums,
+		Archive: s.archiveDir(), Progress: internalProgress(o.Progress),
+	}))
 }
 
 // archiveDir is where the log must be archived to, "" where Config.Settings say otherwise.
@@ -113,181 +156,72 @@ func (s *Server) archiveDir() string {
 	return s.cfg.ArchiveDir
 }
 
-// CheckArchive is an error if the server fails to archive its write-ahead log, or no longer archives it to the directory that
-// Config.ArchiveDir names, because that was moved or removed: the server keeps the one that it opened in Start. A failure
-// counts until the next segment is archived. It returns nil for a server that archives nothing.
+// CheckArchive is an error ([ErrNotArchived]) if the server fails to archive its write-ahead log, or no longer archives it to the
+// directory that Config.ArchiveDir names, because that was moved or removed: the server keeps the one that it opened in
+// Start. A failure counts until the next segment is archived. It returns nil for a server that archives nothing.
 func (s *Server) CheckArchive(ctx context.Context) error {
 	t, closeDoor, err := s.door(ctx)
 	if err != nil {
 		return err
 	}
 	defer closeDoor()
-	return backup.CheckArchive(ctx, t, s.archiveDir())
+	return public(backup.CheckArchive(ctx, t, s.archiveDir()))
 }
 
 // Backups returns the backups in a directory, oldest first; only those of one name if name is not empty. An empty dir is
 // .nself/backups in the home directory. A directory that does not exist holds none. Damaged backups are among them.
 func Backups(ctx context.Context, dir, name string) ([]Backup, error) {
-	return backup.List(ctx, dir, name)
+	found, err := backup.List(ctx, dir, name)
+	var all []Backup
+	for i := range found {
+		all = append(all, *newBackup(&found[i]))
+	}
+	return all, public(err)
 }
 
 // FindBackup returns the backup that id names: an ID in dir, or "latest" of those with the name (of all, if name is
-// empty), or the path of a file or directory, which may be a dump that another program made with PostgreSQL's own.
-// A damaged backup is an error, also as the latest one.
+// empty), or the path of a file or directory, which may be a dump that another program made with PostgreSQL's own. A damaged
+// backup is an error ([ErrBackupDamaged]), also as the latest one.
 func FindBackup(ctx context.Context, dir, name, id string) (*Backup, error) {
-	return backup.Find(ctx, dir, name, id)
+	return publicBackup(backup.Find(ctx, dir, name, id))
 }
 
-// RestoreOptions say what Restore does with a dump.
-type RestoreOptions struct {
-	Database string               // that it becomes; default Config.Database, if the dump is of it. It is replaced if it exists
-	Progress func(BackupProgress) // as in BackupOptions
-
-	// Incomplete takes a plain dump of someone else's that does not end with pg_dump's closing line, or holds no
-	// statement. Default: it is refused, because the rest of it may be missing.
-	Incomplete bool
-
-	// Discard drops the old database also where the new one holds nothing. Default: it is kept under another name; see Restored.
-	Discard bool
-}
-
-// Restored says what Restore did. Its fields are
-//
-//	Replaced     whether there was a database of that name
-//	Disconnected how many sessions in it were ended
-//	Roles        the roles that were made because the dump needs them
-//	Kept         the name under which the old database is still there, if it could not be dropped
-type Restored = backup.Restored
-
-// Restore makes a database of a dump, all or nothing. The dump is restored into a new database, which takes the name of the old
-// one in one transaction. Until then clients go on working in the old database; then their sessions are ended, and what
-// they wrote meanwhile goes with the old database. If ctx ends, or anything fails, the old database is as it was, and
-// after a crash it is either that or the new one. Roles of the dump that the server lacks are made.
-func (s *Server) Restore(ctx context.Context, b *Backup, o RestoreOptions) (Restored, error) {
-	if o.Database == "" {
-		o.Database = s.cfg.Database
-		if err := b.CheckDatabase(o.Database); err != nil {
-			return Restored{}, err
-		}
+// newBackup shows what a user needs to know of a backup.
+func newBackup(b *backup.Backup) *Backup {
+	own := &Backup{
+		ID: b.ID, Path: b.Path, Name: b.Name, Tag: b.Tag, Created: b.Created, Format: BackupFormat(b.Format), Database: b.Database,
+		Version: b.Version, Size: b.Size, Damaged: b.Damaged, kept: b,
 	}
-	t, closeDoor, err := s.door(ctx)
+	for _, f := range b.Files {
+		own.Files = append(own.Files, BackupFile(f))
+	}
+	for _, t := range b.Tables {
+		own.Tables = append(own.Tables, BackupTable(t))
+	}
+	return own
+}
+
+func publicBackup(b *backup.Backup, err error) (*Backup, error) {
 	if err != nil {
-		return Restored{}, err
+		return nil, public(err)
 	}
-	defer closeDoor()
-	return backup.Restore(ctx, t, backup.RestoreOptions{
-		Backup: b, Database: o.Database, Progress: o.Progress, Incomplete: o.Incomplete, Discard: o.Discard,
-	})
+	return newBackup(b), nil
 }
 
-// RestoreBaseOptions say which state of a cluster RestoreBase makes.
-type RestoreBaseOptions struct {
-	DataDir    string    // required; no server may be running on it
-	ArchiveDir string    // what Config.ArchiveDir was; default none
-	Time       time.Time // the last moment whose commits are there; default the moment at which the backup ended
-	ToEnd      bool      // instead of Time: everything that the log holds
-	Timeline   string    // which timeline to follow, as recovery_target_timeline; default "latest"
-	CacheDir   string    // as in Config
-	Progress   func(BackupProgress)
-
-	// Incomplete takes a base backup of someone else's that has no backup_manifest. Default: it is refused, because nothing
-	// tells whether all its files are there.
-	Incomplete bool
-}
-
-// RestoredBase says what RestoreBase did: Kept is where the data directory is that was in the place before, or empty.
-type RestoredBase = backup.Recovered
-
-// RestoreBase makes a data directory of a base backup, recovers it up to the moment that is wanted, and puts it in its place in one
-// step. A data directory that is there already is kept under another name beside it. Log that had not been archived
-// is taken from there, if it is of the same cluster. If ctx ends, or anything fails, or the program is killed, the
-// old data directory is as it was, or the new one is complete and in its place.
-func RestoreBase(ctx context.Context, b *Backup, o RestoreBaseOptions) (RestoredBase, error) {
-	return backup.Recover(ctx, backup.RecoverOptions{
-		Backup: b, DataDir: o.DataDir, Archive: o.ArchiveDir, Time: o.Time, ToEnd: o.ToEnd, Timeline: o.Timeline,
-		Scratch: scratch(o.CacheDir), CacheDir: o.CacheDir, Progress: o.Progress, Incomplete: o.Incomplete,
-	})
-}
-
-// VerifyBackupOptions are the choices of VerifyBackup. The zero value works.
-type VerifyBackupOptions struct {
-	CacheDir string // as in Config
-	Progress func(BackupProgress)
-}
-
-// VerifiedBackup says what a verified backup holds. Its fields are
-//
-//	Backup   the backup
-//	Compared whether the tables were compared with what the database held when it was backed up
-//	Tables   how many tables were read
-//	Rows     how many rows they have
-type VerifiedBackup = backup.Verified
-
-// VerifyBackup proves a backup: it compares the files with their checksums and restores it into a temporary server. A dump's tables are counted
-// and added up, and must be what the database held when it was backed up. A base backup passes pg_verifybackup and is
-// recovered, and all its tables are read. It needs room for the restored data in the temporary directory.
-func VerifyBackup(ctx context.Context, b *Backup, o VerifyBackupOptions) (VerifiedBackup, error) {
-	return backup.Verify(ctx, backup.VerifyOptions{Backup: b, Scratch: scratch(o.CacheDir), CacheDir: o.CacheDir, Progress: o.Progress})
-}
-
-// PruneOptions say which backups PruneBackups keeps. Its fields are
-//
-//	Dir       the directory; default .nself/backups in the home directory
-//	Name      whose backups; required
-//	Keep      so many of the newest dumps, and of the newest base backups, stay
-//	OlderThan only what is older goes
-//	DryRun    tell what would go, and remove nothing
-//	Archive   Config.ArchiveDir: the log that no base backup needs any more goes too
-type PruneOptions = backup.PruneOptions
-
-// Pruned says what PruneBackups removed: Backups, Partial (what interrupted backups left), Segments (of archived log).
-type Pruned = backup.Pruned
-
-// PruneBackups removes backups that the rules do not keep: none, without a rule; if both rules are given, what both let go. It also removes
-// what interrupted backups of that name left.
-func PruneBackups(ctx context.Context, o PruneOptions) (Pruned, error) { return backup.Prune(ctx, o) }
-
-// door opens a socket for PostgreSQL's client programs that lets them in without a password, as Dial does. It is in a
-// directory that only this user can enter.
-func (s *Server) door(ctx context.Context) (backup.Target, func(), error) {
-	fail := func(err error) (backup.Target, func(), error) { return backup.Target{}, nil, err }
-	if err := ctx.Err(); err != nil {
-		return fail(err)
+// known returns the backup as package backup knows it.
+func (b *Backup) known() (*backup.Backup, error) {
+	if b == nil || b.kept == nil {
+		return nil, &Error{Op: "use a backup", Err: errors.New("it does not come from this package"), Hint: "get it from Backups or FindBackup"}
 	}
-	s.mu.Lock()
-	closing := s.mu.closing
-	s.mu.Unlock()
-	if closing {
-		return fail(ErrClosed)
-	}
-	dir, err := tempSocketDir(defaultPort)
-	if err != nil {
-		return fail(err)
-	}
-	f, err := listen.Open(listen.Config{SocketDir: dir.Path(), SocketMode: 0o600, Port: defaultPort})
-	if err != nil {
-		return fail(errors.Join(err, dir.Remove()))
-	}
-	f.Serve(func(c kernel.Conn) error {
-		c.Peer = kernel.InProcess()
-		return s.push(c)
-	})
-	t := backup.Target{Host: dir.Path(), Port: defaultPort, User: s.cfg.Superuser, CacheDir: s.cfg.CacheDir}
-	return t, func() { f.Close(); dir.Remove() }, nil
+	return b.kept, nil
 }
 
-// scratch returns the function that starts servers for package backup.
-func scratch(cacheDir string) backup.Scratch {
-	return func(ctx context.Context, dir string, settings map[string]string) (backup.Target, func() error, error) {
-		s, err := Start(ctx, Config{DataDir: dir, Settings: settings, CacheDir: cacheDir})
-		if err != nil {
-			return backup.Target{}, nil, err
-		}
-		t, closeDoor, err := s.door(ctx)
-		if err != nil {
-			s.Close()
-			return t, nil, err
-		}
-		return t, func() error { closeDoor(); return s.Close() }, nil
+// internalProgress is a user's callback for package backup.
+func internalProgress(f func(BackupProgress)) func(backup.Progress) {
+	if f == nil {
+		return nil
+	}
+	return func(p backup.Progress) {
+		f(BackupProgress{Stage: BackupStage(p.Stage), Done: p.Done, Total: p.Total, Bytes: p.Bytes, Item: p.Item})
 	}
 }

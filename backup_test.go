@@ -79,7 +79,7 @@ func TestBackupAndRestore(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", f, err)
 		}
-		if !stages[embeddedpg.StageDump] || !stages[embeddedpg.StageSum] || !stages[embeddedpg.StageFlush] {
+		if !stages[embeddedpg.BackupStageDump] || !stages[embeddedpg.BackupStageSum] || !stages[embeddedpg.BackupStageFlush] {
 			t.Error(f, stages)
 		}
 		v, err := embeddedpg.VerifyBackup(ctx, b, embeddedpg.VerifyBackupOptions{})
@@ -125,7 +125,17 @@ func testVerifyFails(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Tables[1].Sum += "0"
+	description := strings.TrimSuffix(b.Path, filepath.Ext(b.Path)) + ".json"
+	text, err := os.ReadFile(description)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := strings.Replace(string(text), `"sum": "`+b.Tables[1].Sum, `"sum": "1`+b.Tables[1].Sum, 1)
+	try(t, os.WriteFile(description, []byte(other), 0o600))
+	defer func() { try(t, os.WriteFile(description, text, 0o600)) }()
+	if b, err = embeddedpg.FindBackup(ctx, dir, "app", "latest"); err != nil || other == string(text) {
+		t.Fatal(err)
+	}
 	if _, err := embeddedpg.VerifyBackup(ctx, b, embeddedpg.VerifyBackupOptions{}); err == nil || !strings.Contains(err.Error(), "other contents") {
 		t.Error(err)
 	}
@@ -191,7 +201,7 @@ func testCancel(t *testing.T, s *embeddedpg.Server, dir string) {
 	ctx, cancel = context.WithCancel(context.Background())
 	defer cancel()
 	_, err = s.Restore(ctx, &before[0], embeddedpg.RestoreOptions{Progress: func(p embeddedpg.BackupProgress) {
-		if p.Stage == embeddedpg.StageRestore {
+		if p.Stage == embeddedpg.BackupStageRestore {
 			cancel()
 		}
 	}})
@@ -338,18 +348,18 @@ func TestBackupProgress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := parts(embeddedpg.StageDump, heap); n < 2 {
+	if n := parts(embeddedpg.BackupStageDump, heap); n < 2 {
 		t.Errorf("the dump told %d times how far it is: %+v", n, events)
 	}
 	events = nil
 	if _, err := s.Restore(ctx, b, embeddedpg.RestoreOptions{Database: "big", Progress: note}); err != nil {
 		t.Fatal(err)
 	}
-	if n := parts(embeddedpg.StageRestore, b.Size); n < 2 {
+	if n := parts(embeddedpg.BackupStageRestore, b.Size); n < 2 {
 		t.Errorf("the restore told %d times how far it is: %+v", n, events)
 	}
 	index := slices.IndexFunc(events, func(e embeddedpg.BackupProgress) bool {
-		return e.Stage == embeddedpg.StageIndex && strings.Contains(e.Item, "big_text")
+		return e.Stage == embeddedpg.BackupStageIndex && strings.Contains(e.Item, "big_text")
 	})
 	if index < 0 || events[index].Total < 2 {
 		t.Error("the index is not named:", events[max(index, 0)])

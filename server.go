@@ -100,7 +100,7 @@ func (s *Server) Wait() error {
 		return nil
 	}
 	if err != nil {
-		return err
+		return public(err)
 	}
 	return ErrShutDown
 }
@@ -126,7 +126,7 @@ func (s *Server) Close() error {
 		s.mu.Lock()
 		s.mu.closing = true
 		s.mu.Unlock()
-		s.err = s.close()
+		s.err = public(s.close())
 	})
 	return s.err
 }

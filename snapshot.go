@@ -22,7 +22,9 @@ import (
 //
 // It needs the setting wal_level to be replica (the default) or logical, and one free replication slot. If ctx ends
 // before, nothing is left of the copy.
-func (s *Server) Snapshot(ctx context.Context, dir string) error {
+func (s *Server) Snapshot(ctx context.Context, dir string) error { return public(s.snapshot(ctx, dir)) }
+
+func (s *Server) snapshot(ctx context.Context, dir string) error {
 	target, err := cluster.Open(dir)
 	if err != nil {
 		return err

@@ -21,12 +21,12 @@ import (
 func Start(ctx context.Context, config Config) (*Server, error) {
 	cfg, err := config.complete()
 	if err != nil {
-		return nil, err
+		return nil, public(err)
 	}
 	s := &Server{cfg: cfg}
 	if err := s.start(ctx); err != nil {
 		s.Close()
-		return nil, err
+		return nil, public(err)
 	}
 	return s, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/internal/backup"
+	"nself.org/embeddedpg/internal/fault"
 )
 
 // backups is what the backup commands share.
@@ -88,7 +89,7 @@ func (b *backups) find(ctx context.Context, which string) (*backup.Backup, error
 		return nil, err
 	}
 	found, err := backup.Find(ctx, dir, name, which)
-	var e *embeddedpg.Error
+	var e *fault.Error
 	if errors.Is(err, backup.ErrNoBackup) && errors.As(err, &e) {
 		e.Hint = "nself backup list shows those that are there"
 		if which == backup.Latest {
@@ -96,6 +97,11 @@ func (b *backups) find(ctx context.Context, which string) (*backup.Backup, error
 		}
 	}
 	return found, err
+}
+
+// public is the same backup for package embeddedpg.
+func public(ctx context.Context, b *backup.Backup) (*embeddedpg.Backup, error) {
+	return embeddedpg.FindBackup(ctx, filepath.Dir(b.Path), "", b.Path)
 }
 
 // target is the project's running database.

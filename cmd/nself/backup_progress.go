@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/term"
+	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/internal/backup"
 )
 
@@ -153,4 +154,9 @@ func (s *speed) at(now time.Time, done int64) float64 {
 		return float64(done-first.done) / passed.Seconds()
 	}
 	return 0
+}
+
+// showPublic is show for package embeddedpg.
+func (p *backupProgress) showPublic(e embeddedpg.BackupProgress) {
+	p.show(backup.Progress{Stage: backup.Stage(e.Stage), Done: e.Done, Total: e.Total, Bytes: e.Bytes, Item: e.Item})
 }

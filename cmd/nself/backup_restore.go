@@ -14,6 +14,7 @@ import (
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 	"nself.org/embeddedpg/internal/backup"
+	"nself.org/embeddedpg/internal/fault"
 )
 
 // restoring is one run of nself backup restore.
@@ -141,7 +142,7 @@ func (r *restoring) into(project string) (string, error) {
 		return r.database, nil
 	}
 	err := r.found.CheckDatabase(project)
-	var e *embeddedpg.Error
+	var e *fault.Error
 	if errors.As(err, &e) {
 		e.Hint = "say which it becomes: --database " + project + ", or --database " + r.found.Database
 	}
@@ -150,7 +151,7 @@ func (r *restoring) into(project string) (string, error) {
 
 // restoreHint adds what the command offers to an error of package backup.
 func restoreHint(err error) error {
-	var e *embeddedpg.Error
+	var e *fault.Error
 	switch {
 	case !errors.As(err, &e):
 	case errors.Is(err, backup.ErrIncomplete):
@@ -218,20 +219,30 @@ func (r *restoring) intoDataDir(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
+	own, err := public(ctx, r.found)
+	if err != nil {
+		return err
+	}
 	show := newBackupProgress(r.err)
-	done, err := server.Restore(ctx, r.found, embeddedpg.RestoreOptions{Database: database, Progress: show.show, Incomplete: r.partly, Discard: r.discard})
+	done, err := server.Restore(ctx, own, embeddedpg.RestoreOptions{Database: database, Progress: show.showPublic, Incomplete: r.partly, Discard: r.discard})
 	show.end()
 	if err != nil {
 		return restoreHint(err)
 	}
-	r.tell(database, done)
+	r.tell(database, backup.Restored{
+		Replaced: done.Replaced, Disconnected: done.Disconnected, Roles: done.Roles, Kept: done.Kept,
+		Before: backup.Measure(done.Before), After: backup.Measure(done.After),
+	})
 	return nil
 }
 
 // base restores a base backup: for the project's data directory the database is stopped before, and started after.
 func (r *restoring) base(ctx context.Context) error {
 	o := embeddedpg.RestoreBaseOptions{DataDir: r.dataDir, ArchiveDir: r.archive, Timeline: r.timeline, Incomplete: r.partly}
-	var err error
+	own, err := public(ctx, r.found)
+	if err != nil {
+		return err
+	}
 	if o.Time, o.ToEnd, err = moment(r.toTime); err != nil {
 		return err
 	}
@@ -268,8 +279,8 @@ func (r *restoring) base(ctx context.Context) error {
 		}
 	}
 	show := newBackupProgress(r.err)
-	o.Progress = show.show
-	done, err := embeddedpg.RestoreBase(ctx, r.found, o)
+	o.Progress = show.showPublic
+	done, err := embeddedpg.RestoreBase(ctx, own, o)
 	show.end()
 	if errors.Is(err, context.Canceled) { // which it looks at before it replaces anything, and not later
 		err = &embeddedpg.Error{Op: "restore", Path: r.found.ID, Err: err, Hint: "the cluster is as it was"}

@@ -21,8 +21,12 @@ time of a restore, and its room in the directory for temporary files.`,
 			if err != nil {
 				return err
 			}
+			own, err := public(cmd.Context(), found)
+			if err != nil {
+				return err
+			}
 			show := newBackupProgress(cmd.ErrOrStderr())
-			v, err := embeddedpg.VerifyBackup(cmd.Context(), found, embeddedpg.VerifyBackupOptions{Progress: show.show})
+			v, err := embeddedpg.VerifyBackup(cmd.Context(), own, embeddedpg.VerifyBackupOptions{Progress: show.showPublic})
 			show.end()
 			if err != nil {
 				return err

@@ -14,6 +14,7 @@ import (
 	"nself.org/embeddedpg/cmd/nself/internal/docker"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 	"nself.org/embeddedpg/internal/hostdir"
+	"nself.org/embeddedpg/internal/fault"
 	"nself.org/embeddedpg/internal/programs"
 )
 
@@ -91,7 +92,7 @@ func fine(check, detail string, args ...any) finding {
 
 func failed(check string, err error) finding {
 	f := finding{Check: check, Status: "failure", Detail: err.Error()}
-	var e *embeddedpg.Error
+	var e *fault.Error
 	if errors.As(err, &e) {
 		plain := *e
 		plain.Hint = ""
@@ -257,7 +258,7 @@ func routeText(r docker.Route) string {
 
 // reason is an error's without what was attempted and the hint.
 func reason(err error) error {
-	var e *embeddedpg.Error
+	var e *fault.Error
 	if errors.As(err, &e) {
 		return e.Err
 	}

@@ -10,7 +10,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/fault"
 )
 
 // untilSignal returns a context that ends with the first interrupt or request to terminate; interruption tells which. The
@@ -51,7 +51,7 @@ func printInterrupted(w io.Writer, cmd *cobra.Command, err error) {
 		printError(w, err)
 	}
 	fmt.Fprintf(w, "nself: %s: interrupted\n", verb(cmd))
-	var e *embeddedpg.Error
+	var e *fault.Error
 	if errors.Is(err, context.Canceled) && errors.As(err, &e) && e.Hint != "" {
 		fmt.Fprintln(w, "  "+e.Hint)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/fault"
 )
 
 func main() {
@@ -73,7 +74,7 @@ func printError(w io.Writer, err error) {
 	if errors.As(err, &c) && hasCode(err, tooManyConnections) { // of a package that knows no nself
 		err = errFull(c.Config.Database)
 	}
-	var e *embeddedpg.Error
+	var e *fault.Error
 	if !errors.As(err, &e) || e.Hint == "" {
 		fmt.Fprintln(w, paint(w, red, "nself:"), err)
 		return

@@ -14,6 +14,7 @@ import (
 	"nself.org/embeddedpg/cmd/nself/internal/compose"
 	"nself.org/embeddedpg/cmd/nself/internal/docker"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
+	"nself.org/embeddedpg/internal/fault"
 )
 
 // startStack starts the database, embedded or in Docker, and the services in Docker, or with --only postgres
@@ -106,7 +107,7 @@ func (b backend) up(ctx context.Context, o startOptions, progress io.Writer) err
 		args = append(args, o.only)
 	}
 	err := b.compose(ctx, progress, args...)
-	var e *embeddedpg.Error
+	var e *fault.Error
 	if errors.As(err, &e) && !o.skipHealth {
 		e.Op, e.Path = "start the services", ""
 		e.Hint = "its message is above; nself status says which service, and nself logs SERVICE why. Pulling images for the first time takes a while: nself start --timeout 600"
