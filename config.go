@@ -24,11 +24,11 @@ type Config struct {
 	// else is refused and not touched. Default: a temporary directory that Close removes.
 	DataDir string
 
-	// From is a directory that Server.Snapshot made, or the data directory of a stopped cluster. Where DataDir has no
+	// CopyFrom is a directory that Server.Snapshot made, or the data directory of a stopped cluster. Where DataDir has no
 	// cluster yet, the new one is a copy of it: superuser, passwords and databases are those of the original, so
-	// Superuser, Password and Database must name what is there. From itself is not changed. Default: a new cluster is
+	// Superuser, Password and Database must name what is there. CopyFrom itself is not changed. Default: a new cluster is
 	// made from nothing.
-	From string
+	CopyFrom string
 
 	// SocketDir is the directory of the Unix socket, whose name is .s.PGSQL.<Port>. It is made, with mode
 	// 0700, if it does not exist. Its path may have about 90 bytes. Default: a temporary directory that

@@ -116,7 +116,7 @@ func ExampleServer_Snapshot() {
 	if err := server.Snapshot(ctx, snapshot); err != nil {
 		log.Fatal(err)
 	}
-	demo, err := embeddedpg.Start(ctx, embeddedpg.Config{From: snapshot})
+	demo, err := embeddedpg.Start(ctx, embeddedpg.Config{CopyFrom: snapshot})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -16,3 +16,6 @@ func KillPostmaster(s *Server) { s.pm.Kernel().Kill(os.Getpid(), abi.SIGKILL) }
 
 // Quick reports whether the processes that the server starts run the quickly compiled code.
 func Quick(s *Server) bool { return s.programs.Program("/pgsql/bin/postgres").(*vm.Module).Quick() }
+
+// Public is public.
+func Public(err error) error { return public(err) }

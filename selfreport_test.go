@@ -39,7 +39,7 @@ func TestNamesOfFiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Cleanup(func() { os.RemoveAll("/dev/shm/embeddedpg-test-names") })
-			cfg := embeddedpg.Config{DataDir: tt.dir, From: template, Password: templatePassword}
+			cfg := embeddedpg.Config{DataDir: tt.dir, CopyFrom: template, Password: templatePassword}
 			if name == "socket's child" {
 				cfg.SocketDir = base + "/up"
 			}
@@ -131,7 +131,7 @@ func TestListenSettings(t *testing.T) {
 	template := newCluster(t)
 	for listen, want := range map[string]string{"": "", "127.0.0.1:0": "127.0.0.1", "localhost:0": "127.0.0.1", "0.0.0.0:0": "*"} {
 		t.Run(listen, func(t *testing.T) {
-			s := start(t, embeddedpg.Config{From: template, Password: templatePassword, Listen: listen, Port: 5433})
+			s := start(t, embeddedpg.Config{CopyFrom: template, Password: templatePassword, Listen: listen, Port: 5433})
 			c := connect(t, s)
 			port := "5433"
 			if listen != "" {

@@ -16,7 +16,7 @@ import (
 // Where the file system shares blocks between files (Btrfs, XFS, APFS) it takes little time and room; elsewhere it
 // takes as much as copying the data directory does. Unlogged tables are empty in it, as after a crash.
 //
-// Config.From starts a server on a copy of the snapshot. The snapshot is a data directory as well: Config.DataDir, or
+// Config.CopyFrom starts a server on a copy of the snapshot. The snapshot is a data directory as well: Config.DataDir, or
 // a native PostgreSQL 18, opens it as it is. It has the system identifier of the original, so the write-ahead log of
 // both must not be archived to one place. To keep data safe from the loss of a disk, make a backup instead.
 //

@@ -73,7 +73,7 @@ func TestSnapshotUnderLoad(t *testing.T) {
 		t.Log("snapshot in", time.Since(begin))
 
 		begin = time.Now()
-		copied := start(t, embeddedpg.Config{From: dir, Password: templatePassword})
+		copied := start(t, embeddedpg.Config{CopyFrom: dir, Password: templatePassword})
 		t.Log("copy started in", time.Since(begin))
 		cc := connect(t, copied)
 		if sum := one[int](t, cc, "SELECT sum(amount)::int FROM account"); sum != 2000*1000 {
@@ -161,14 +161,14 @@ func TestSnapshotFails(t *testing.T) {
 func TestFromStopped(t *testing.T) {
 	from := newCluster(t)
 	for range 2 {
-		s := start(t, embeddedpg.Config{From: from, Password: templatePassword})
+		s := start(t, embeddedpg.Config{CopyFrom: from, Password: templatePassword})
 		exec(t, connect(t, s), "CREATE TABLE t ()")
-		if _, err := embeddedpg.Start(testContext(t), embeddedpg.Config{From: s.DataDir()}); err == nil || !strings.Contains(err.Error(), "in use") {
+		if _, err := embeddedpg.Start(testContext(t), embeddedpg.Config{CopyFrom: s.DataDir()}); err == nil || !strings.Contains(err.Error(), "in use") {
 			t.Error("copy of a running cluster:", err)
 		}
 	}
 	for name, dir := range map[string]string{"empty": t.TempDir(), "missing": filepath.Join(t.TempDir(), "x"), "no cluster": filepath.Dir(from)} {
-		_, err := embeddedpg.Start(testContext(t), embeddedpg.Config{From: dir})
+		_, err := embeddedpg.Start(testContext(t), embeddedpg.Config{CopyFrom: dir})
 		var told *embeddedpg.Error
 		if !errors.As(err, &told) {
 			t.Errorf("%s: %v", name, err)
@@ -177,7 +177,7 @@ func TestFromStopped(t *testing.T) {
 	// DataDir that has a cluster is used as it is.
 	data := filepath.Join(t.TempDir(), "data")
 	for i := range 2 {
-		s := start(t, embeddedpg.Config{DataDir: data, From: from, Password: templatePassword})
+		s := start(t, embeddedpg.Config{DataDir: data, CopyFrom: from, Password: templatePassword})
 		if i == 0 {
 			exec(t, connect(t, s), "CREATE TABLE stays ()")
 		} else {

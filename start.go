@@ -63,7 +63,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	empty := s.cluster.Empty()
-	create := empty && s.cfg.From == "" // else it is copied
+	create := empty && s.cfg.CopyFrom == "" // else it is copied
 	s.programs, err = programs.Load(ctx, programs.Options{
 		CacheDir:    s.cfg.CacheDir,
 		Server:      true,
@@ -83,7 +83,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	volatile := temporary || s.cfg.volatile()
 	if empty && !create {
-		if err := s.cluster.CopyFrom(ctx, s.cfg.From, volatile); err != nil {
+		if err := s.cluster.CopyFrom(ctx, s.cfg.CopyFrom, volatile); err != nil {
 			return err
 		}
 	}

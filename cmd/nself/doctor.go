@@ -13,8 +13,8 @@ import (
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/cmd/nself/internal/docker"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
-	"nself.org/embeddedpg/internal/hostdir"
 	"nself.org/embeddedpg/internal/fault"
+	"nself.org/embeddedpg/internal/hostdir"
 	"nself.org/embeddedpg/internal/programs"
 )
 

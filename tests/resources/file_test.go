@@ -119,7 +119,7 @@ func fileSizeAtStart(t *testing.T) {
 	testenv.Limit(t, unix.RLIMIT_FSIZE, 8<<20)
 	cfg := config(t, &records{})
 	refused(t, cfg, syscall.EFBIG, "ulimit -f")
-	cfg.From = "" // a new cluster
+	cfg.CopyFrom = "" // a new cluster
 	refused(t, cfg, syscall.EFBIG, "ulimit -f")
 }
 

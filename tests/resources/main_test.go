@@ -68,7 +68,7 @@ func template() (string, error) {
 func config(t *testing.T, log *records) embeddedpg.Config {
 	t.Helper()
 	return embeddedpg.Config{
-		DataDir: filepath.Join(t.TempDir(), "data"), From: filepath.Join(os.Getenv(templateVariable), "data"),
+		DataDir: filepath.Join(t.TempDir(), "data"), CopyFrom: filepath.Join(os.Getenv(templateVariable), "data"),
 		Password: password, Log: log, Settings: map[string]string{"autovacuum": "off", "fsync": "off"},
 	}
 }

@@ -32,7 +32,7 @@ func addressesLater(t *testing.T) {
 func threadsAtStart(t *testing.T) {
 	cfg := config(t, &records{})
 	cfg.CacheDir = becomeOther(t, 61002)
-	cfg.From = config(t, nil).From
+	cfg.CopyFrom = config(t, nil).CopyFrom
 	testenv.Limit(t, unix.RLIMIT_NPROC, testenv.Status(t, "Threads")+12)
 	refused(t, cfg, syscall.EAGAIN, "ulimit -u")
 }
@@ -40,7 +40,7 @@ func threadsAtStart(t *testing.T) {
 func threadsLater(t *testing.T) {
 	cfg := config(t, &records{})
 	cfg.CacheDir = becomeOther(t, 61003)
-	cfg.From = config(t, nil).From
+	cfg.CopyFrom = config(t, nil).CopyFrom
 	testenv.Limit(t, unix.RLIMIT_NPROC, testenv.Status(t, "Threads")+45)
 	usedUp(t, cfg)
 }
