@@ -57,7 +57,9 @@ func (r *records) Enabled(context.Context, slog.Level) bool { return true }
 func (r *records) WithAttrs([]slog.Attr) slog.Handler {
 	panic("the parent's handler gets whole records")
 }
+
 func (r *records) WithGroup(string) slog.Handler { panic("the parent's handler gets whole records") }
+
 func (r *records) Handle(_ context.Context, record slog.Record) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

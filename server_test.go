@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/internal/cluster"
 	"nself.org/embeddedpg/internal/testenv"

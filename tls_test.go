@@ -32,8 +32,10 @@ func TestTLS(t *testing.T) {
 	}
 	defer server.Close()
 	query := url.Values{"sslmode": {"verify-full"}, "sslrootcert": {filepath.Join(dir, "server.crt")}}
-	u := url.URL{Scheme: "postgres", User: url.UserPassword("postgres", config.Password), Host: server.Addr().String(), Path: "/postgres",
-		RawQuery: query.Encode()}
+	u := url.URL{
+		Scheme: "postgres", User: url.UserPassword("postgres", config.Password), Host: server.Addr().String(), Path: "/postgres",
+		RawQuery: query.Encode(),
+	}
 	c, err := pgx.Connect(t.Context(), u.String())
 	if err != nil {
 		t.Fatal(err)
@@ -98,8 +100,10 @@ func certificate(t *testing.T, file, keyFile string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)

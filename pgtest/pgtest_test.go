@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
 	"nself.org/embeddedpg/pgtest"
 	"nself.org/embeddedpg/pgtest/pgxtest"
 )

@@ -22,7 +22,9 @@ fail() {
 	failed=1
 }
 
-[ -z "$(gofmt -l "${go[@]}")" ] || fail "not formatted by gofmt"
+# Format: gofumpt, and imports in three groups (the standard library, others, ours).
+[ -z "$(go run "$gofumpt" -l "${go[@]}")" ] || fail "not formatted by gofumpt: run tests/lint.sh -fix"
+[ -z "$(go run "$gci" list "${groups[@]}" "${go[@]}" 2>/dev/null)" ] || fail "imports in other groups than ours: run tests/lint.sh -fix"
 
 # Modules: go.mod names what is used and no more.
 while read -r module; do

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/internal/backup"
 )

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
 	"nself.org/embeddedpg/cmd/nself/internal/compose"
 	"nself.org/embeddedpg/cmd/nself/internal/docker"
 )

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
 	"nself.org/embeddedpg/cmd/nself/internal/compose"
 	"nself.org/embeddedpg/internal/backup"
 )

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
+
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/internal/backup"
 	"nself.org/embeddedpg/internal/connect"

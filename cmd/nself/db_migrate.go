@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
+
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/cmd/nself/internal/ledger"
 )

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
 	"nself.org/embeddedpg/cmd/nself/internal/ledger"
 	"nself.org/embeddedpg/internal/backup"
 )

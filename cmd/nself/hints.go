@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
 	"nself.org/embeddedpg/internal/backup"
 	"nself.org/embeddedpg/internal/cluster"
 	"nself.org/embeddedpg/internal/fault"

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/spf13/cobra"
+
 	config "nself.org/embeddedpg/cmd/nself/internal/project"
 )
 

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
 	"nself.org/embeddedpg/internal/fault"
 )
 

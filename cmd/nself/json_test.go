@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
 	"nself.org/embeddedpg/cmd/nself/internal/compose"
 	"nself.org/embeddedpg/cmd/nself/internal/ledger"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"

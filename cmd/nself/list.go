@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
 	"nself.org/embeddedpg"
 	config "nself.org/embeddedpg/cmd/nself/internal/project"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"

@@ -15,12 +15,21 @@ func TestPlainRule(t *testing.T) {
 		rules string
 		plain string
 	}{
-		{"", ""}, {"# host all all all trust\n\nlocal all all trust\n", ""}, {"hostssl all all all scram-sha-256\n", ""},
+		{"", ""},
+		{"# host all all all trust\n\nlocal all all trust\n", ""},
+		{"hostssl all all all scram-sha-256\n", ""},
 		{"host all all 127.0.0.1/32 scram-sha-256\nhost all all ::1/128 trust\nhost all all localhost trust\nhost all all 127.0.0.1 255.255.255.255 md5\n", ""},
 		{"host all all all reject\nhost all all 0.0.0.0/0 reject\nhost all all 10.0.0.0 255.0.0.0 reject\n", ""},
-		{"local all all trust\nhost all all all scram-sha-256\n", "line 2"}, {"hostnossl all all 10.0.0.0/8 md5\n", "line 1"}, {"host a, b all samenet trust # x\n", "line 1"},
-		{"host\tall\tall\t127.0.0.1/0\ttrust\n", "line 1"}, {"host all all ::/0 trust\n", "line 1"}, {"host all all \\\n 0.0.0.0/0 trust\n", "line 1"},
-		{"include other.conf\n", "line 1"}, {"hostgssenc all all all gss\n", "line 1"}, {"host all all all\n", "line 1"}, {"host all all 10.0.0.1 255.255.255.255 trust\n", "line 1"},
+		{"local all all trust\nhost all all all scram-sha-256\n", "line 2"},
+		{"hostnossl all all 10.0.0.0/8 md5\n", "line 1"},
+		{"host a, b all samenet trust # x\n", "line 1"},
+		{"host\tall\tall\t127.0.0.1/0\ttrust\n", "line 1"},
+		{"host all all ::/0 trust\n", "line 1"},
+		{"host all all \\\n 0.0.0.0/0 trust\n", "line 1"},
+		{"include other.conf\n", "line 1"},
+		{"hostgssenc all all all gss\n", "line 1"},
+		{"host all all all\n", "line 1"},
+		{"host all all 10.0.0.1 255.255.255.255 trust\n", "line 1"},
 		{"hostssl all all all scram-sha-256\nhost replication all all scram-sha-256\n", "line 2"},
 	} {
 		file := filepath.Join(t.TempDir(), "pg_hba.conf")

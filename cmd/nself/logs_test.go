@@ -43,8 +43,12 @@ func TestLogs(t *testing.T) {
 		want, not string
 	}{
 		{"-n 1", "terminating", "crash report"},
-		{"--level error", "division", "hour ago"}, {"--level fatal", "terminating", "division"}, {"--level error -n 1", "terminating", "division"},
-		{"--since 30m", "division", "hour ago"}, {"--since 3h", "old error", "nothing"}, {"--since 3h --level error -n -1", "old error", "hour ago"},
+		{"--level error", "division", "hour ago"},
+		{"--level fatal", "terminating", "division"},
+		{"--level error -n 1", "terminating", "division"},
+		{"--since 30m", "division", "hour ago"},
+		{"--since 3h", "old error", "nothing"},
+		{"--since 3h --level error -n -1", "old error", "hour ago"},
 		{"--since " + now.Add(-30*time.Second).UTC().Format(time.RFC3339), "terminating", "division"},
 	} {
 		if out := p.ok(append([]string{"logs"}, strings.Fields(tt.args)...)...); !strings.Contains(out, tt.want) || strings.Contains(out, tt.not) {

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/internal/fault"
 )

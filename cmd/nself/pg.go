@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/internal/hostdir"
 	"nself.org/embeddedpg/internal/image"

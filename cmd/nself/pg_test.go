@@ -17,13 +17,39 @@ func TestConnects(t *testing.T) {
 		args string
 		want bool
 	}{
-		{"psql", true}, {"psql|-c|SELECT 1", true}, {"psql|-c|SELECT host = 'x' FROM t", true}, {"psql|mydb", true}, {"psql|--help", false}, {"psql|-V", false},
-		{"psql|-h|db.example.com", false}, {"psql|-hdb", false}, {"psql|-XAth|db", false}, {"psql|-Xc|-h", true}, {"psql|--host=db", false}, {"psql|--hos|db", false},
-		{"psql|postgresql://me@db/x", false}, {"psql|postgresql:///x", true}, {"psql|postgresql:///x?host=/tmp", false}, {"psql|dbname=x", true},
-		{"psql|dbname=x host=db", false}, {"psql|-d|host=db", false}, {"psql|--dbname|service=s", false}, {"psql|--dbname=x", true}, {"psql|--|postgres://db/", false},
-		{"psql|-v|host=db", true}, {"psql|postgres://a,b/x", false}, {"psql|-U|bob", true},
-		{"pg_dump|-t|orders|-f|x", true}, {"pg_restore|-l|x.dump", false}, {"pg_restore|-d|x|x.dump", true}, {"pg_restore|-d|host=db|x.dump", false},
-		{"pg_controldata|-D|pgdata", false}, {"initdb|-D|x", false}, {"createdb|-O|me|x", true}, {"pgbench|-i|-h|db", false}, {"pg_isready", true},
+		{"psql", true},
+		{"psql|-c|SELECT 1", true},
+		{"psql|-c|SELECT host = 'x' FROM t", true},
+		{"psql|mydb", true},
+		{"psql|--help", false},
+		{"psql|-V", false},
+		{"psql|-h|db.example.com", false},
+		{"psql|-hdb", false},
+		{"psql|-XAth|db", false},
+		{"psql|-Xc|-h", true},
+		{"psql|--host=db", false},
+		{"psql|--hos|db", false},
+		{"psql|postgresql://me@db/x", false},
+		{"psql|postgresql:///x", true},
+		{"psql|postgresql:///x?host=/tmp", false},
+		{"psql|dbname=x", true},
+		{"psql|dbname=x host=db", false},
+		{"psql|-d|host=db", false},
+		{"psql|--dbname|service=s", false},
+		{"psql|--dbname=x", true},
+		{"psql|--|postgres://db/", false},
+		{"psql|-v|host=db", true},
+		{"psql|postgres://a,b/x", false},
+		{"psql|-U|bob", true},
+		{"pg_dump|-t|orders|-f|x", true},
+		{"pg_restore|-l|x.dump", false},
+		{"pg_restore|-d|x|x.dump", true},
+		{"pg_restore|-d|host=db|x.dump", false},
+		{"pg_controldata|-D|pgdata", false},
+		{"initdb|-D|x", false},
+		{"createdb|-O|me|x", true},
+		{"pgbench|-i|-h|db", false},
+		{"pg_isready", true},
 	} {
 		args := strings.Split(tt.args, "|")
 		if got := connects(args[0], args[1:]); got != tt.want {
@@ -139,8 +165,13 @@ func TestBackupCommands(t *testing.T) {
 	}
 	p.testDamaged(list[0].ID, dir)
 	for _, args := range [][]string{
-		{"create", "--format", "zip"}, {"create", "--type", "minio"}, {"create", "--tag", "../x"}, {"restore", "none"}, {"verify", "none"},
-		{"prune", "--older-than", "x"}, {"list", "--format", "x"},
+		{"create", "--format", "zip"},
+		{"create", "--type", "minio"},
+		{"create", "--tag", "../x"},
+		{"restore", "none"},
+		{"verify", "none"},
+		{"prune", "--older-than", "x"},
+		{"list", "--format", "x"},
 	} {
 		if r := p.run(append([]string{"backup"}, args...)...); r.code != 1 || r.err == "" {
 			t.Errorf("%v: %+v", args, r)

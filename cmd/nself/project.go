@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
 	"nself.org/embeddedpg/cmd/nself/internal/compose"
 	config "nself.org/embeddedpg/cmd/nself/internal/project"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
 	config "nself.org/embeddedpg/cmd/nself/internal/project"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 )

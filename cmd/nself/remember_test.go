@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 )
 
@@ -91,9 +92,15 @@ func TestReaches(t *testing.T) {
 		now, wanted string
 		want        bool
 	}{
-		{"", "", true}, {"127.0.0.1:5432", "", true}, {"", "127.0.0.1:0", false}, {"127.0.0.1:5432", "127.0.0.1:5432", true},
-		{"127.0.0.1:5432", "127.0.0.1:0", true}, {"127.0.0.1:5432", "127.0.0.1:5433", false}, {"127.0.0.1:5432", "192.0.2.1:5432", false},
-		{"[::1]:5432", "[::1]:0", true}, {"192.0.2.1:5432", "db.example.org:5432", true},
+		{"", "", true},
+		{"127.0.0.1:5432", "", true},
+		{"", "127.0.0.1:0", false},
+		{"127.0.0.1:5432", "127.0.0.1:5432", true},
+		{"127.0.0.1:5432", "127.0.0.1:0", true},
+		{"127.0.0.1:5432", "127.0.0.1:5433", false},
+		{"127.0.0.1:5432", "192.0.2.1:5432", false},
+		{"[::1]:5432", "[::1]:0", true},
+		{"192.0.2.1:5432", "db.example.org:5432", true},
 	} {
 		if got := reaches(supervisor.State{Listen: tt.now}, supervisor.Options{Listen: tt.wanted}); got != tt.want {
 			t.Errorf("%q for %q: %v", tt.now, tt.wanted, got)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/cmd/nself/internal/compose"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"

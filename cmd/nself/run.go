@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
+
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 )

@@ -7,6 +7,7 @@ import (
 	"maps"
 
 	"github.com/spf13/cobra"
+
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/cmd/nself/internal/ledger"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"

@@ -13,6 +13,7 @@ import (
 	"text/template"
 
 	"github.com/spf13/cobra"
+
 	"nself.org/embeddedpg"
 )
 

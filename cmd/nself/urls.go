@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"github.com/spf13/cobra"
+
 	"nself.org/embeddedpg/cmd/nself/internal/compose"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 )

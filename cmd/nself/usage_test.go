@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
 	"nself.org/embeddedpg/internal/image"
 )
 
@@ -75,10 +76,19 @@ func TestCompletion(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct{ line, want, not string }{
-		{"backup|", "create", "strange"}, {"backup|verify|", "shop_full_20260102_030405", "other_full"}, {"backup|restore|", "latest", "other_full"},
-		{"db|restore|shop", "shop_full_20260102_030405", "other"}, {"backup|verify|--name|other|", "other_full_20260102_030405", "shop_full"},
-		{"logs|", "hasura", ""}, {"restart|", "postgres", ""}, {"stop|--only|", "nginx", ""}, {"start|--only|", "postgres", "nginx"},
-		{"backup|create|--type|", "base", ""}, {"backup|create|--format|", "directory", ""}, {"db|dump|--format|", "sql", ""}, {"service|--format|", "launchd", ""},
+		{"backup|", "create", "strange"},
+		{"backup|verify|", "shop_full_20260102_030405", "other_full"},
+		{"backup|restore|", "latest", "other_full"},
+		{"db|restore|shop", "shop_full_20260102_030405", "other"},
+		{"backup|verify|--name|other|", "other_full_20260102_030405", "shop_full"},
+		{"logs|", "hasura", ""},
+		{"restart|", "postgres", ""},
+		{"stop|--only|", "nginx", ""},
+		{"start|--only|", "postgres", "nginx"},
+		{"backup|create|--type|", "base", ""},
+		{"backup|create|--format|", "directory", ""},
+		{"db|dump|--format|", "sql", ""},
+		{"service|--format|", "launchd", ""},
 		{"pg|pg_d", "pg_dumpall", ""},
 	} {
 		out := p.ok(append([]string{cobra.ShellCompRequestCmd}, strings.Split(tt.line, "|")...)...)

@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"jobqueue"
+
 	"nself.org/embeddedpg/pgtest"
 	"nself.org/embeddedpg/pgtest/pgxtest"
-
-	"jobqueue"
 )
 
 // TestEachJobOnce runs 200 jobs with 2 workers; some fail at first.

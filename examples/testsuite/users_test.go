@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"testing"
 
+	"testsuite"
+
 	"nself.org/embeddedpg/pgtest"
 	"nself.org/embeddedpg/pgtest/pgxtest"
-
-	"testsuite"
 )
 
 // newUsers is all that a test needs: the migrations run once, each test gets a clone.

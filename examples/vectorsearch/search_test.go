@@ -3,10 +3,10 @@ package vectorsearch_test
 import (
 	"testing"
 
+	"vectorsearch"
+
 	"nself.org/embeddedpg/pgtest"
 	"nself.org/embeddedpg/pgtest/pgxtest"
-
-	"vectorsearch"
 )
 
 func TestSearch(t *testing.T) {

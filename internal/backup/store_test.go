@@ -88,7 +88,6 @@ func TestStore(t *testing.T) {
 	if err := one.checkFiles(context.Background(), func(int64, int64) {}); err != nil {
 		t.Error(err)
 	}
-
 }
 
 // TestInterrupted stops the making of a backup at each step, as a kill would.

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
 	"nself.org/embeddedpg/internal/fault"
 )
 

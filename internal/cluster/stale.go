@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
 	"nself.org/embeddedpg/internal/fault"
 )
 

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
 	"nself.org/embeddedpg/internal/hostdir"
 )
 

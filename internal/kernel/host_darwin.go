@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -56,7 +57,7 @@ func newShared(name string, size uint32) (shared, error) {
 	return shared{fd: fd}, nil
 }
 
-// hostMapAgain is for shared memory without a file, which there is none of.
+// hostMapAgain is for shared memory without a file, of which there is none here.
 func hostMapAgain(_, _ unsafe.Pointer, _ uintptr) error { return unix.ENOSYS }
 
 // private sets the flags that Linux sets atomically. A program started between the two calls could inherit the

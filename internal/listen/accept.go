@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
 	"nself.org/embeddedpg/internal/kernel"
 )
 

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/ring"
 )

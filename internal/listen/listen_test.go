@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
 	"nself.org/embeddedpg/internal/fault"
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/listen"

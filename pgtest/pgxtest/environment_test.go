@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
 	"nself.org/embeddedpg/internal/testenv"
 	"nself.org/embeddedpg/pgtest"
 	"nself.org/embeddedpg/pgtest/pgxtest"

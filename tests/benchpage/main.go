@@ -65,8 +65,12 @@ func run(root, npm, page string, o options) error {
 		name string
 		f    func(context.Context, rivals.Place, []contestant, options) (table, error)
 	}{
-		{"starts", starts}, {"transactions", transactions}, {"copies", copies},
-		{"questions", questions}, {"memories", memories}, {"sizes", sizes},
+		{"starts", starts},
+		{"transactions", transactions},
+		{"copies", copies},
+		{"questions", questions},
+		{"memories", memories},
+		{"sizes", sizes},
 	} {
 		if !strings.Contains(measure.name, o.only) {
 			continue

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
 	"nself.org/embeddedpg/tests/rivals"
 )
 
@@ -49,9 +50,11 @@ func indexes(n int) []index {
 	probes := int(math.Round(math.Sqrt(float64(lists))))
 	return []index{
 		{"HNSW (m 16, ef_construction 64)", "USING hnsw (v vector_cosine_ops) WITH (m = 16, ef_construction = 64)", []search{
-			{"HNSW, ef_search 40", "hnsw.ef_search = 40"}, {"HNSW, ef_search 100", "hnsw.ef_search = 100"}}},
+			{"HNSW, ef_search 40", "hnsw.ef_search = 40"}, {"HNSW, ef_search 100", "hnsw.ef_search = 100"},
+		}},
 		{fmt.Sprintf("IVFFlat (lists %d)", lists), fmt.Sprintf("USING ivfflat (v vector_cosine_ops) WITH (lists = %d)", lists), []search{
-			{fmt.Sprintf("IVFFlat, probes %d", probes), fmt.Sprintf("ivfflat.probes = %d", probes)}}},
+			{fmt.Sprintf("IVFFlat, probes %d", probes), fmt.Sprintf("ivfflat.probes = %d", probes)},
+		}},
 	}
 }
 

@@ -154,8 +154,10 @@ func (e *environment) run(ctx context.Context, s *suite) error {
 				input = place + "/" + dir
 			}
 		}
-		options := []string{"--host=" + e.guest + "/s", "--port=5432", "--user=postgres", "--inputdir=" + input,
-			"--bindir=" + bin, "--dlpath=/pgsql/lib"}
+		options := []string{
+			"--host=" + e.guest + "/s", "--port=5432", "--user=postgres", "--inputdir=" + input,
+			"--bindir=" + bin, "--dlpath=/pgsql/lib",
+		}
 		if len(s.regress) > 0 {
 			e.drive(s, s.regress, place, "src/test/regress/pg_regress",
 				append(slices.Concat(options, loads(s.options)), "--outputdir="+place, "--dbname=contrib_regression"))

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
 	"nself.org/embeddedpg/internal/fault"
 )
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
 	"nself.org/embeddedpg/cmd/nself/internal/certs"
 	"nself.org/embeddedpg/cmd/nself/internal/docker"
 	"nself.org/embeddedpg/cmd/nself/internal/project"

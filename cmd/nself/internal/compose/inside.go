@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
 	"nself.org/embeddedpg/cmd/nself/internal/docker"
 	"nself.org/embeddedpg/cmd/nself/internal/project"
 	"nself.org/embeddedpg/internal/fault"

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
+
 	"nself.org/embeddedpg/internal/fault"
 )
 

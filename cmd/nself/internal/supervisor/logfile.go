@@ -15,8 +15,12 @@ var LogLevels = []struct {
 	Name  string
 	Level slog.Level
 }{
-	{"DEBUG", slog.LevelDebug}, {"LOG", slog.LevelInfo}, {"WARNING", slog.LevelWarn}, {"ERROR", slog.LevelError},
-	{"FATAL", cluster.LevelFatal}, {"PANIC", cluster.LevelPanic},
+	{"DEBUG", slog.LevelDebug},
+	{"LOG", slog.LevelInfo},
+	{"WARNING", slog.LevelWarn},
+	{"ERROR", slog.LevelError},
+	{"FATAL", cluster.LevelFatal},
+	{"PANIC", cluster.LevelPanic},
 }
 
 // levelName is PostgreSQL's word for a level.

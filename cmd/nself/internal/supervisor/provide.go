@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/internal/connect"
 	"nself.org/embeddedpg/internal/fault"
