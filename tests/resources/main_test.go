@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package resources starts servers in processes that the operating system refuses something: address space, threads, descriptors,
 // room in files, directories, a home. At Start that is a clear error within seconds, or a warning; later only the one who
 // asked gets an error. The table in docs/limits.md has a row for each test of TestMatrix.

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"syscall"
 )
 
 // ours is a line of a .env that nself has written, or that is for it.
@@ -38,16 +37,4 @@ func trusted(dir, from string) bool {
 	owner, ok := ownerOf(dir)
 	here, ok2 := ownerOf(from)
 	return ok && (owner == uint32(os.Geteuid()) || ok2 && owner == here)
-}
-
-func ownerOf(path string) (uint32, bool) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return 0, false
-	}
-	sys, ok := st.Sys().(*syscall.Stat_t)
-	if !ok {
-		return 0, false
-	}
-	return sys.Uid, true
 }
