@@ -195,6 +195,37 @@ func TestRestoreNothing(t *testing.T) {
 	}
 }
 
+// TestRestoreThenWork begins to work in a database as soon as it is restored: only sessions of before are ended.
+func TestRestoreThenWork(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword})
+	defer s.Close()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "dump.sql")
+	if err := os.WriteFile(path, []byte("CREATE TABLE t (i int); INSERT INTO t VALUES (1);"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b, err := embeddedpg.FindBackup(ctx, dir, "", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rounds := 20
+	if testing.Short() {
+		rounds = 3
+	}
+	for range rounds {
+		if _, err := s.Restore(ctx, b, embeddedpg.RestoreOptions{Database: "app", Incomplete: true}); err != nil {
+			t.Fatal(err)
+		}
+		c := backupConn(t, s, "app")
+		if _, err := c.Exec(ctx, "SELECT pg_sleep(0.1)"); err != nil {
+			t.Error(err)
+		}
+		c.Close(ctx)
+	}
+}
+
 // TestRestoreOther has a dump of another database than the one that would be replaced.
 func TestRestoreOther(t *testing.T) {
 	t.Parallel()

@@ -194,8 +194,13 @@ func keptName(database string) string {
 // they are ended meanwhile, from another session.
 func (r *replacing) swap(ctx context.Context) (err error) {
 	r.Progress(Progress{Stage: StageSwap, Item: r.Database})
-	if r.done.Replaced, err = exists(ctx, r.s, r.Database); err != nil {
+	old, err := r.s.query(ctx, "SELECT oid FROM pg_catalog.pg_database WHERE datname = $1::name", r.Database)
+	if err != nil {
 		return err
+	}
+	oid := "0" // of no database
+	if r.done.Replaced = len(old) == 1; r.done.Replaced {
+		oid = old[0][0]
 	}
 	sql := []string{"BEGIN"}
 	if r.done.Replaced {
@@ -207,12 +212,10 @@ func (r *replacing) swap(ctx context.Context) (err error) {
 			sql = append(sql, strings.ReplaceAll(then, databaseMark, identifier(r.Database)))
 		}
 	}
-	ended := make(chan int, 1)
-	stop, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() { ended <- r.disconnect(stop) }()
+	stop, ended := make(chan struct{}), make(chan int, 1)
+	go func() { ended <- r.disconnect(oid, stop) }()
 	err = r.s.exec(ctx, append(sql, "COMMIT")...)
-	cancel()
+	close(stop)
 	r.done.Disconnected = <-ended
 	if err != nil {
 		return err
@@ -230,26 +233,43 @@ func (r *replacing) swap(ctx context.Context) (err error) {
 	return nil
 }
 
-// disconnect ends the sessions of both databases until ctx ends, and returns how many it ended.
-func (r *replacing) disconnect(ctx context.Context) int {
-	s, err := r.t.connect(ctx, maintenance(r.Database))
+// lookTime bounds one look at the sessions.
+const lookTime = 10 * time.Second
+
+// disconnect ends the sessions of the old database, which it knows by its number, and those in the new one under the name
+// that it has before the swap, until stop is closed. It returns how many it ended. A query that has begun is waited for and
+// not cancelled: the server would finish it after the swap, and end sessions that have just come to the new database.
+func (r *replacing) disconnect(old string, stop <-chan struct{}) int {
+	look := func(f func(ctx context.Context) error) error {
+		ctx, cancel := context.WithTimeout(context.Background(), lookTime)
+		defer cancel()
+		return f(ctx)
+	}
+	var s *session
+	err := look(func(ctx context.Context) (err error) {
+		s, err = r.t.connect(ctx, maintenance(r.Database))
+		return err
+	})
 	if err != nil {
 		return 0 // the renaming says what is in its way
 	}
 	defer s.close()
 	pids := map[string]bool{}
 	for {
-		// Materialized: the planner may call the function for rows that the conditions would leave out.
-		rows, err := s.query(ctx, `WITH here AS MATERIALIZED (SELECT pid FROM pg_catalog.pg_stat_activity WHERE datname IN ($1::name, $2::name)
-			AND backend_type = 'client backend') SELECT pid FROM here WHERE pg_catalog.pg_terminate_backend(pid)`, r.Database, r.next)
+		err := look(func(ctx context.Context) error {
+			// Materialized: the planner may call the function for rows that the conditions would leave out.
+			rows, err := s.query(ctx, `WITH here AS MATERIALIZED (SELECT pid FROM pg_catalog.pg_stat_activity WHERE (datid = $1::oid OR datname = $2::name)
+				AND backend_type = 'client backend') SELECT pid FROM here WHERE pg_catalog.pg_terminate_backend(pid)`, old, r.next)
+			for _, row := range rows {
+				pids[row[0]] = true
+			}
+			return err
+		})
 		if err != nil {
 			return len(pids)
 		}
-		for _, row := range rows {
-			pids[row[0]] = true
-		}
 		select {
-		case <-ctx.Done():
+		case <-stop:
 			return len(pids)
 		case <-time.After(20 * time.Millisecond):
 		}
