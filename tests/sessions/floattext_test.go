@@ -1,4 +1,4 @@
-package embeddedpg_test
+package sessions
 
 import (
 	"context"
@@ -32,7 +32,7 @@ func TestFloatText(t *testing.T) {
 			strconv.FormatFloat(f, 'g', -1, 32), fmt.Sprintf("%de%d", w, random.IntN(49)-30),
 			fmt.Sprint(half), fmt.Sprintf("-%de-%d", half*5*5*5, 3), fmt.Sprintf("%de-%d", half*5*5*5+1, 3))
 	}
-	s := sharedServer(t)
+	s := server(t)
 	compare(t, connect(t, s), "float8", 64, texts, func(f float64) uint64 { return math.Float64bits(f) })
 	compare(t, connect(t, s), "float4", 32, texts, func(f float64) uint64 { return uint64(math.Float32bits(float32(f))) })
 }

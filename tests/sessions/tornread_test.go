@@ -1,4 +1,4 @@
-package embeddedpg_test
+package sessions
 
 import (
 	"os"
@@ -12,8 +12,16 @@ import (
 // TestTornControlFile: a session that starts while another process writes pg_control may read a mixture of old and
 // new, whose checksum is wrong. It reads again. A rare moment, held still here for a while.
 func TestTornControlFile(t *testing.T) {
-	dir := newCluster(t)
-	s := start(t, embeddedpg.Config{DataDir: dir})
+	dir := filepath.Join(t.TempDir(), "data")
+	s, err := embeddedpg.Start(testContext(t), embeddedpg.Config{DataDir: dir, Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	name := filepath.Join(dir, "global", "pg_control")
 	whole, err := os.ReadFile(name)
 	if err != nil {
@@ -35,7 +43,7 @@ func TestTornControlFile(t *testing.T) {
 	begin, hold := time.Now(), 100*time.Millisecond
 	mended := time.AfterFunc(hold, func() { write(whole[torn]) })
 	defer mended.Stop()
-	if n := one[int](t, dial(t, s), "SELECT 1"); n != 1 {
+	if n := one[int](t, connect(t, s), "SELECT 1"); n != 1 {
 		t.Fatal(n)
 	}
 	if d := time.Since(begin); d < hold {
