@@ -63,12 +63,11 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	empty := s.cluster.Empty()
-	create := empty && s.cfg.CopyFrom == "" // else it is copied
 	s.programs, err = programs.Load(ctx, programs.Options{
 		CacheDir:    s.cfg.CacheDir,
 		Server:      true,
 		Override:    override,
-		Initdb:      create,
+		Initdb:      empty && s.cfg.CopyFrom == "",
 		Log:         s.cfg.Log,
 		SideModules: len(s.cfg.ExtensionDirs) > 0,
 		Quick:       s.cfg.CompileLater,
@@ -79,26 +78,30 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	guest := cluster.Programs{Program: s.programs.Program, Image: s.programs.Image()}
 	if empty {
-		s.cfg.Progress(Progress{Stage: StageCreate})
-	}
-	volatile := temporary || s.cfg.volatile()
-	if empty && !create {
-		if err := s.cluster.CopyFrom(ctx, s.cfg.CopyFrom, volatile); err != nil {
+		if err := s.makeCluster(ctx, guest, temporary || s.cfg.volatile()); err != nil {
 			return err
 		}
 	}
-	if create {
-		if s.cfg.Password == "" {
-			s.cfg.Password = newPassword()
-		}
-		err = s.cluster.Create(ctx, guest, cluster.CreateOptions{
-			Superuser: s.cfg.Superuser, Password: s.cfg.Password, Database: s.cfg.Database,
-			Volatile: volatile, Log: s.cfg.Log,
-		})
-		if err != nil {
-			return err
-		}
+	return s.run(ctx, guest)
+}
+
+// makeCluster makes the cluster, from nothing or as a copy.
+func (s *Server) makeCluster(ctx context.Context, guest cluster.Programs, volatile bool) error {
+	s.cfg.Progress(Progress{Stage: StageCreate})
+	if s.cfg.CopyFrom != "" {
+		return s.cluster.CopyFrom(ctx, s.cfg.CopyFrom, volatile)
 	}
+	if s.cfg.Password == "" {
+		s.cfg.Password = newPassword()
+	}
+	return s.cluster.Create(ctx, guest, cluster.CreateOptions{
+		Superuser: s.cfg.Superuser, Password: s.cfg.Password, Database: s.cfg.Database,
+		Volatile: volatile, Log: s.cfg.Log,
+	})
+}
+
+// run starts the postmaster, and lets clients in.
+func (s *Server) run(ctx context.Context, guest cluster.Programs) (err error) {
 	s.cfg.Progress(Progress{Stage: StageStart})
 	run := cluster.RunOptions{
 		Port: s.cfg.Port, SocketDir: s.cfg.SocketDir, SocketMode: s.cfg.SocketMode, Settings: s.cfg.Settings, Log: s.cfg.Log,

@@ -18,9 +18,16 @@ import (
 	"nself.org/embeddedpg/internal/hostdir"
 )
 
+// importing is what the flags say.
+type importing struct {
+	from, to             string
+	fromDocker, toDocker bool
+	yes, discard         bool
+}
+
 func newDBImport(p *project) *cobra.Command {
-	var from, to string
-	var fromDocker, toDocker, overwrite, yes, discard bool
+	var o importing
+	var overwrite bool
 	c := &cobra.Command{
 		Use:   "import --from URL | --to URL | --from-docker | --to-docker",
 		Short: "Move the data from or to another PostgreSQL server",
@@ -36,80 +43,99 @@ The password of the URL is better given by PGPASSWORD or ~/.pgpass: a command li
   nself start --embedded-pg --only postgres && nself db import --from-docker`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ways := 0
-			for _, given := range []bool{from != "", to != "", fromDocker, toDocker} {
-				if given {
-					ways++
-				}
-			}
-			if ways != 1 {
-				return &embeddedpg.Error{Op: verb(cmd), Err: errors.New("the source or the target is missing"), Hint: "give one of --from URL, --to URL, --from-docker and --to-docker"}
-			}
-			db, err := p.reach(cmd.Context())
+			o.yes = o.yes || overwrite
+			source, target, done, err := o.ends(cmd, p)
 			if err != nil {
 				return err
 			}
-			var there database
-			if fromDocker || toDocker {
-				var done func()
-				if there, done, err = p.inDocker(cmd); err != nil {
-					return err
-				}
-				defer done()
-			} else if there, err = otherServer(from + to); err != nil {
+			defer done()
+			if err := o.ask(cmd, source, target); err != nil {
 				return err
 			}
-			source, target := there, db
-			if to != "" || toDocker {
-				source, target = db, there
-			}
-			present, err := backup.Look(cmd.Context(), target.target(), target.name)
-			if err != nil {
-				return err
-			}
-			if !present.Exists {
-				return &embeddedpg.Error{Op: "import into the database", Path: target.name, Err: errors.New("there is no such database at " + target.host), Hint: "make it first, with its owner: CREATE DATABASE"}
-			}
-			if present.Used {
-				holds, err := backup.Holds(cmd.Context(), source.target(), source.name)
-				if err != nil {
-					return err
-				}
-				what := fmt.Sprintf("the database %s at %s (%s) will be replaced by %s at %s (%s)", target.name, target.host, measured(present.Measure), source.name, source.host, measured(holds))
-				if err := confirm(cmd, yes || overwrite, what); err != nil {
-					return err
-				}
-			}
-			dir, err := hostdir.MakeTemp("", "nself-import-") // mode 0700
-			if err != nil {
-				return err
-			}
-			defer dir.Remove()
-			file := filepath.Join(dir.Path(), "dump")
-			if err := source.dump(cmd.Context(), file, "custom", "--no-owner", "--no-privileges"); err != nil {
-				return err
-			}
-			show := newBackupProgress(cmd.ErrOrStderr())
-			done, err := backup.Restore(cmd.Context(), target.target(), backup.RestoreOptions{
-				Backup: &backup.Backup{ID: "the database " + source.name, Format: backup.Custom, Path: file}, Database: target.name,
-				Args: []string{"--no-owner", "--no-privileges"}, Progress: show.show, Discard: discard,
-			})
-			show.end()
-			if err == nil {
-				fmt.Fprintf(cmd.OutOrStdout(), "Copied the database %s into %s: %s.\n  Before: %s\n", source.name, target.name, measured(done.After), measured(done.Before))
-				tellKept(cmd.OutOrStdout(), done)
-			}
-			return err
+			return o.copy(cmd, source, target)
 		},
 	}
-	c.Flags().StringVar(&from, "from", "", "the URL of the database to copy")
-	c.Flags().StringVar(&to, "to", "", "the URL of the database to copy to")
-	c.Flags().BoolVar(&fromDocker, "from-docker", false, "copy the project's database in Docker")
-	c.Flags().BoolVar(&toDocker, "to-docker", false, "copy to the project's database in Docker")
-	c.Flags().BoolVar(&discard, "discard-old", false, "drop the old database also where the new one holds nothing")
+	c.Flags().StringVar(&o.from, "from", "", "the URL of the database to copy")
+	c.Flags().StringVar(&o.to, "to", "", "the URL of the database to copy to")
+	c.Flags().BoolVar(&o.fromDocker, "from-docker", false, "copy the project's database in Docker")
+	c.Flags().BoolVar(&o.toDocker, "to-docker", false, "copy to the project's database in Docker")
+	c.Flags().BoolVar(&o.discard, "discard-old", false, "drop the old database also where the new one holds nothing")
 	c.Flags().BoolVar(&overwrite, "overwrite", false, "the same as --yes")
-	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	c.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	return c
+}
+
+// ends returns the database to copy and the one to replace. done is to be called when they are not needed any more.
+func (o *importing) ends(cmd *cobra.Command, p *project) (source, target database, done func(), err error) {
+	ways := 0
+	for _, given := range []bool{o.from != "", o.to != "", o.fromDocker, o.toDocker} {
+		if given {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return source, target, nil, &embeddedpg.Error{Op: verb(cmd), Err: errors.New("the source or the target is missing"), Hint: "give one of --from URL, --to URL, --from-docker and --to-docker"}
+	}
+	here, err := p.reach(cmd.Context())
+	if err != nil {
+		return source, target, nil, err
+	}
+	var there database
+	done = func() {}
+	if o.fromDocker || o.toDocker {
+		there, done, err = p.inDocker(cmd)
+	} else {
+		there, err = otherServer(o.from + o.to)
+	}
+	if o.to != "" || o.toDocker {
+		return here, there, done, err
+	}
+	return there, here, done, err
+}
+
+// ask asks before a database is replaced that holds something.
+func (o *importing) ask(cmd *cobra.Command, source, target database) error {
+	present, err := backup.Look(cmd.Context(), target.target(), target.name)
+	if err != nil {
+		return err
+	}
+	if !present.Exists {
+		return &embeddedpg.Error{Op: "import into the database", Path: target.name, Err: errors.New("there is no such database at " + target.host), Hint: "make it first, with its owner: CREATE DATABASE"}
+	}
+	if !present.Used {
+		return nil
+	}
+	holds, err := backup.Holds(cmd.Context(), source.target(), source.name)
+	if err != nil {
+		return err
+	}
+	return confirm(cmd, o.yes, fmt.Sprintf("the database %s at %s (%s) will be replaced by %s at %s (%s)",
+		target.name, target.host, measured(present.Measure), source.name, source.host, measured(holds)))
+}
+
+// copy dumps the one and restores it into the other, all or nothing.
+func (o *importing) copy(cmd *cobra.Command, source, target database) error {
+	dir, err := hostdir.MakeTemp("", "nself-import-") // mode 0700
+	if err != nil {
+		return err
+	}
+	defer dir.Remove()
+	file := filepath.Join(dir.Path(), "dump")
+	if err := source.dump(cmd.Context(), file, "custom", "--no-owner", "--no-privileges"); err != nil {
+		return err
+	}
+	show := newBackupProgress(cmd.ErrOrStderr())
+	done, err := backup.Restore(cmd.Context(), target.target(), backup.RestoreOptions{
+		Backup: &backup.Backup{ID: "the database " + source.name, Format: backup.Custom, Path: file}, Database: target.name,
+		Args: []string{"--no-owner", "--no-privileges"}, Progress: show.show, Discard: o.discard,
+	})
+	show.end()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "Copied the database %s into %s: %s.\n  Before: %s\n", source.name, target.name, measured(done.After), measured(done.Before))
+	tellKept(cmd.OutOrStdout(), done)
+	return nil
 }
 
 // otherServer reads a URL. The password may be in PGPASSWORD or ~/.pgpass.
