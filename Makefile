@@ -11,7 +11,7 @@
 # make check-resources what happens where the operating system refuses memory, threads, files, directories: each in a process of its own
 # make check-tools     pgbackrest, check_postgres and pg_activity on our server
 # make check-backup    backups of every kind, moved between our server and native PostgreSQL 18, under load and under kills
-# make check-translator  WebAssembly's specification tests through the translator to LLVM IR, and random modules beside wasmtime
+# make check-translator  WebAssembly's specification tests through the translator to LLVM IR, random modules beside wasmtime, and internal/vm's tests as native code
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
 # make bench-vector    pgvector, ours and native in turn: 100,000 vectors loaded, indexed and searched; writes docs/pgvector.md
 # make benchmarks      docs/benchmarks.md: ours, native PostgreSQL 18 and PGlite

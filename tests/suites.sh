@@ -71,13 +71,15 @@ vector() {
 	go run ./tests/benchvector -root "$root" "$@"
 }
 
-# WebAssembly to LLVM IR: the specification's tests, and random modules beside wasmtime. Its arguments are the test's: -modules 10000.
+# WebAssembly to LLVM IR: the specification's tests, and random modules beside wasmtime; and the vm's own tests with native
+# code as its engine. With arguments only the first two, whose arguments they are: -modules 10000.
 translator() {
 	read -r name module version sum <<<"$(lock gomod)"
 	read -r dir got <<<"$(go mod download -json "$module@$version" | sed -nE 's/^\t"(Dir|Sum)": "(.*)",?$/\2/p' | xargs)"
 	[ "$got" = "$sum" ] || die "$name: $module $version is not the one of wasm.lock"
 	EMBEDDEDPG_DEBIAN_ROOT=$root EMBEDDEDPG_SPECTEST=$dir/internal/integration_test/spectest \
-		go test -count=1 -v -timeout 24h ./tests/wasm2llvm "$@" | grep -Ev '^ +--- PASS|=== (RUN|PAUSE|CONT)'
+		go test -count=1 -v -timeout 24h ./tests/wasm2llvm "$@" | grep -Ev '^ +--- PASS|=== (RUN|PAUSE|CONT)' || return
+	[ $# != 0 ] || EMBEDDEDPG_DEBIAN_ROOT=$root EMBEDDEDPG_TEST_NATIVE=1 go test -count=1 -short -timeout 5m ./internal/vm
 }
 
 suite=${1:?usage: suites.sh root|postgres|extensions|native|tools|backup|translator|modules|bench|vector|latency|benchmarks|all}

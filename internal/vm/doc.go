@@ -8,9 +8,12 @@
 // Nothing that happens in a guest, and no panic in a kernel.Host, ends the program: it ends one instance with a
 // Fault.
 //
-// The seam. What knows wasmtime is wasmtime_abi.h, machine.c and side.c in C, and in Go engine.go (which links it), trapsite.go
-// (how it lays out compiled code) and the version in load.go. The rest of the package, and all others, see machine.h: an
-// engine that compiles, a module, an instance on a thread, and how it ended. A second engine would implement machine.h.
+// The seam. What knows wasmtime is wasmtime_abi.h, wasmtime.c and side.c in C, and in Go engine.go
+// (which links it), trapsite.go (how it lays out compiled code) and the version in load.go. The
+// rest of the package, and all others, see machine.h: an engine that compiles, a module, an
+// instance on a thread, and how it ended. What runs a module's code is a struct vm_code
+// (instance.h): wasmtime's, or that of native code made ahead of time (native_linux_amd64.c), if
+// EMBEDDEDPG_NATIVE names a folder that has it.
 //
 // C and Go meet in four exported functions (host.go) that C calls with a small number, the instance's slot in a table.
 package vm

@@ -119,7 +119,7 @@ func vmEnd(slot C.uint32_t, end C.enum_vm_end, code C.wasmtime_trap_code_t, text
 	in.module.forget(in)
 	var message string
 	if err := textError(text); err != nil {
-		message = err.Error()
+		message = in.module.named(err.Error())
 	}
 	in.host.End(in.ended(end, TrapCode(code), message))
 }

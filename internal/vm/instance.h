@@ -3,6 +3,7 @@
 #define INSTANCE_H
 
 #include <pthread.h>
+#include <setjmp.h>
 
 #include "machine.h"
 
@@ -18,8 +19,38 @@ struct vm_engine {
 	struct vm_instance *last; /* the thread that ended last; it is joined by the next one, or by vm_engine_wait */
 };
 
+/* What no access may reach below a thread's stack, in bytes; at least a page on every host. */
+enum { VM_GUARD = 64 << 10 };
+
+/* The addresses that a memory's 32-bit index reaches. */
+#define VM_RESERVATION (1ull << 32)
+
+/*
+ * What must be left for the program when an instance has been made: Go's heap grows by 64 MiB at a
+ * time, malloc takes as much for a thread, and both end the program where they get none.
+ */
+#define VM_SPARE_ADDRESSES (512ull << 20)
+
+/*
+ * What runs an instance: wasmtime (wasmtime.c) or native code made ahead of time
+ * (native_linux_amd64.c).
+ *
+ * make makes the instance on the thread that spawns it, so that what the system refuses is refused
+ * to the one who asked: 0, or an errno and perhaps an error text for the caller to free. call runs
+ * its _start on its own thread and says how that ended. release frees what make made.
+ */
+struct vm_code {
+	int (*make)(struct vm_instance *, uint64_t heap, char **text);
+	enum vm_end (*call)(struct vm_instance *, wasmtime_trap_code_t *code, char **text);
+	void (*release)(struct vm_instance *);
+	void (*free_module)(struct vm_module *);
+};
+extern const struct vm_code vm_wasmtime, vm_native;
+
 struct vm_module {
 	struct vm_engine *engine;
+	const struct vm_code *code;
+	struct native *native; /* of native code; the next two are NULL then */
 	wasmtime_module_t *module;
 	wasmtime_instance_pre_t *pre;   /* NULL: a side module */
 	uintptr_t text_start, text_end; /* of the guest's functions; 0 until a kill needs it */
@@ -41,6 +72,17 @@ struct vm_instance {
 		wasmtime_instance_t instance;
 	} sides[VM_SIDES];     /* side modules that were put into this instance */
 	uint32_t side_count;   /* a signal handler reads it */
+	struct {
+		void *mapped;     /* the instance's state and memory */
+		sigjmp_buf *jump; /* where a trap leaves the guest for */
+		uintptr_t leave_stack; /* the stack to do that on */
+		uintptr_t stack_low; /* below it calls of the host have no room */
+		uint64_t limit; /* of the memory, in bytes */
+		uint64_t frames[8]; /* of the calls that led to a trap */
+		unsigned frame_count;
+		int trap; /* of enum WASM_TRAP_*; or EXCEPTION, CALL_IN_START */
+		bool running;
+	} native;
 	uintptr_t stack_top;
 	uint32_t slot;
 	uint32_t calling; /* 1: in a system call */
@@ -59,7 +101,9 @@ struct vm_instance {
 /* vm_self is the instance whose thread this is. */
 extern __thread struct vm_instance *vm_self;
 
-/* These make a text for the caller to free of a wasmtime object, which they consume (machine.c). */
+/*
+ * These make a text for the caller to free of a wasmtime object, which they consume (wasmtime.c).
+ */
 char *vm_error_text(wasmtime_error_t *);
 char *vm_trap_text(wasm_trap_t *);
 

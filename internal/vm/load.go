@@ -42,7 +42,10 @@ func (e *Engine) Load(name string, wasm []byte, sha256hex string, o LoadOptions)
 	if o.Quick && !o.SideModules {
 		load = l.loadQuick
 	}
-	m, err := load(name, wasm, sha256hex, o.CacheDir, r)
+	m, err := e.native(sha256hex) // made ahead of time
+	if m == nil && err == nil {
+		m, err = load(name, wasm, sha256hex, o.CacheDir, r)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("vm: load %s: %w", name, err)
 	}
@@ -50,6 +53,9 @@ func (e *Engine) Load(name string, wasm []byte, sha256hex string, o LoadOptions)
 	m.dynamic = sync.OnceValues(func() (*wasmfile.File, error) {
 		if !o.SideModules {
 			return nil, errors.New("the program was loaded without LoadOptions.SideModules")
+		}
+		if m.nativePath != "" {
+			return nil, errors.New("native code takes no side modules: unset EMBEDDEDPG_NATIVE")
 		}
 		return wasmfile.Parse(wasm)
 	})

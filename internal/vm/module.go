@@ -23,6 +23,8 @@ type Module struct {
 	warning error
 	quick   bool
 
+	nativePath string // of the shared object, if native code runs
+
 	// For side modules.
 	cacheDir string
 	dynamic  func() (*wasmfile.File, error) // what a linkable program exports; read when it is first needed

@@ -6,7 +6,7 @@ import (
 )
 
 // Describe adds to a unit the symbol wasm_module (behind Options.Prefix), of struct wasm_module in
-// runtime/wasm2llvm.h: what a host needs to make an instance and to call its exports. A module is
+// internal/vm/wasm2llvm.h: what a host needs to make an instance and to call its exports. A module is
 // described once, in one of its units.
 func (u *Unit) Describe(m *Module, o Options) (err error) {
 	defer catch(&err, func() string { return "module" })

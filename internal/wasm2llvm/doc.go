@@ -3,7 +3,7 @@
 //
 // [Parse] reads and checks a binary module. A [Unit] is one LLVM module in the making:
 // [Unit.Function] adds a function of the WebAssembly module to it, and [Unit.Describe] adds what a
-// host needs to make an instance (struct wasm_module in runtime/wasm2llvm.h: segments, tables,
+// host needs to make an instance (struct wasm_module in internal/vm/wasm2llvm.h: segments, tables,
 // imports, exports). A large module is spread over several units, so that LLVM compiles them side
 // by side. The package compiles nothing and runs nothing; runtime/ holds, in C, what the code
 // calls.

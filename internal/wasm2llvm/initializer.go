@@ -8,7 +8,7 @@ type initializer struct {
 	value [2]uint64 // low half first
 }
 
-// The kinds; struct wasm_init in runtime/wasm2llvm.h has the same numbers.
+// The kinds; struct wasm_init in internal/vm/wasm2llvm.h has the same numbers.
 const (
 	initConst  = 0
 	initFunc   = 1

@@ -1,6 +1,6 @@
 package wasm2llvm
 
-// The instance's state lies below the address of its memory. These are fixed; runtime/wasm2llvm.h
+// The instance's state lies below the address of its memory. These are fixed; internal/vm/wasm2llvm.h
 // has the same numbers.
 const (
 	offsetSize     = -8  // u64: the memory's size in bytes

@@ -142,7 +142,7 @@ func (m *Module) params(t FuncType) string {
 	return strings.Join(append(s, "ptr swiftself"), ", ")
 }
 
-// Trap is the reason of a trap, as the code's undefined instructions carry it; runtime/wasm2llvm.h
+// Trap is the reason of a trap, as the code's undefined instructions carry it; internal/vm/wasm2llvm.h
 // has the same numbers.
 type Trap byte
 

@@ -110,7 +110,7 @@ func (u *Unit) footer() string {
 		register = "sp"
 	}
 	return strings.NewReplacer("STACK", stack, "REGISTER", register).Replace(`
-attributes #0 = { nounwind "no-builtins"STACK "frame-pointer"="none" }
+attributes #0 = { nounwind uwtable "no-builtins"STACK "frame-pointer"="none" }
 attributes #1 = { uwtable "no-builtins"STACK "frame-pointer"="none" }
 attributes #2 = { cold noreturn nounwind }
 !0 = !{!"wasm"}

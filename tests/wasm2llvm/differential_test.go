@@ -56,7 +56,7 @@ func TestDifferential(t *testing.T) {
 
 type differential struct {
 	*testing.T
-	chain  *toolchain
+	chain  *chain
 	engine *wasmtime.Engine
 	exact  bool
 	calls  int

@@ -109,7 +109,7 @@ func specification(t *testing.T, exact bool) {
 // script is one file of tests.
 type script struct {
 	*testing.T
-	chain *toolchain
+	chain *chain
 	file  string
 	name  string // of the suite and the file
 	tally *tally

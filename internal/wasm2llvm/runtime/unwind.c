@@ -341,6 +341,18 @@ static const struct rule *rule_of(uint64_t pc, struct rule *own)
 int wasm_personality(void);
 int wasm_personality(void) { __builtin_trap(); }
 
+/* step goes to the caller's frame. */
+static void step(struct registers *r, const struct rule *k)
+{
+	uint64_t end = (k->by_fp ? r->saved[FP] : r->sp) + (uint64_t)(int64_t)k->cfa;
+
+	for (int j = 0; j < SAVED; j++)
+		if (k->at[j] != 0)
+			memcpy(&r->saved[j], (const void *)(end + (uint64_t)(int64_t)k->at[j]), 8);
+	memcpy(&r->pc, (const void *)(end + (uint64_t)(int64_t)k->at[SAVED]), 8);
+	r->sp = end;
+}
+
 /* wasm_unwind is called by wasm_throw (throw.S) and sets the registers to those of the landing pad. */
 void wasm_unwind(struct registers *r, void *base, void *exception);
 void wasm_unwind(struct registers *r, void *base, void *exception)
@@ -356,11 +368,20 @@ void wasm_unwind(struct registers *r, void *base, void *exception)
 			r->pc = k->pad;
 			return;
 		}
-		uint64_t end = (k->by_fp ? r->saved[FP] : r->sp) + (uint64_t)(int64_t)k->cfa;
-		for (int j = 0; j < SAVED; j++)
-			if (k->at[j] != 0)
-				memcpy(&r->saved[j], (const void *)(end + (uint64_t)(int64_t)k->at[j]), 8);
-		memcpy(&r->pc, (const void *)(end + (uint64_t)(int64_t)k->at[SAVED]), 8);
-		r->sp = end;
+		step(r, k);
 	}
+}
+
+__attribute__((visibility("default"))) unsigned wasm_frames(const uint64_t *saved, uint64_t sp, uint64_t pc, uint64_t *frames, unsigned max)
+{
+	struct registers r = {.sp = sp, .pc = pc + 1};
+	struct rule k;
+	unsigned n = 0;
+
+	memcpy(r.saved, saved, sizeof r.saved);
+	while (n < max && work_out(r.pc, &k)) {
+		frames[n++] = r.pc - 1;
+		step(&r, &k);
+	}
+	return n;
 }

@@ -367,10 +367,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "runner: %s\n", argc > 1 ? dlerror() : "usage: runner OBJECT.so");
 		return 2;
 	}
-	*(void **)dlsym(so, "host_trap") = (void *)host_trap;
-	*(void **)dlsym(so, "host_uncaught") = (void *)host_uncaught;
-	*(void **)dlsym(so, "host_grow") = (void *)host_grow;
-	instantiate_so = dlsym(so, "runner_instantiate");
+	*(struct wasm_host *)dlsym(so, "wasm_host") = (struct wasm_host){host_trap, host_uncaught, host_grow};
+	instantiate_so = dlsym(so, "wasm_host_instantiate");
 	stack = mmap(NULL, GUARD + STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	mprotect(stack, GUARD, PROT_NONE);
 	sigaltstack(&(stack_t){.ss_sp = alternate, .ss_size = sizeof alternate}, NULL);

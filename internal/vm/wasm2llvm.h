@@ -148,4 +148,23 @@ void wasm_instantiate(const struct wasm_module *, void *base);
 /* The host gives memory its pages: they must be made accessible and read as zero. 0: done. */
 int wasm_grow_memory(void *base, uint64_t old_size, uint64_t new_size);
 
+/* A shared object (shared.c) has the symbol wasm_host, for the program that loads it to fill in. */
+struct wasm_host {
+	void (*trap)(void *base, int trap);
+	void (*uncaught)(void *base, void *exception);
+	int (*grow)(void *base, uint64_t old_size, uint64_t new_size);
+};
+
+/*
+ * wasm_frames writes the addresses of the calls that led to an instruction of the guest, that one first, and returns their
+ * number. saved are the registers that a function must preserve (WASM_SAVED of them): on amd64 rbx, rbp, r12 to r15; on
+ * arm64 x19 to x29 and d8 to d15.
+ */
+#if defined __x86_64__
+#define WASM_SAVED 6
+#elif defined __aarch64__
+#define WASM_SAVED 19
+#endif
+unsigned wasm_frames(const uint64_t *saved, uint64_t sp, uint64_t pc, uint64_t *frames, unsigned max);
+
 #endif /* WASM2LLVM_H */

@@ -1,0 +1,73 @@
+//go:build cgo
+
+package vm
+
+// #include <stdlib.h>
+// #include "native.h"
+import "C"
+
+import (
+	"debug/elf"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unsafe"
+)
+
+// native returns the module as native code, if EMBEDDEDPG_NATIVE names a folder that has it, under
+// the hash of its WebAssembly.
+func (e *Engine) native(hash string) (*Module, error) {
+	dir := os.Getenv("EMBEDDEDPG_NATIVE")
+	if dir == "" {
+		return nil, nil
+	}
+	path, err := filepath.Abs(filepath.Join(dir, hash+".so"))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, nil //nolint:nilerr // what has no native code is compiled
+	}
+	p := C.CString(path)
+	defer C.free(unsafe.Pointer(p))
+	m := new(Module)
+	if err := textError(C.vm_module_native(e.c, p, &m.c)); err != nil {
+		return nil, err
+	}
+	m.mu.trapSite = true
+	m.nativePath = path
+	return m, nil
+}
+
+// named puts, behind the text of a trap in native code, the names of the functions that led to it
+// for the addresses that C found, where the shared object still has them.
+func (m *Module) named(message string) string {
+	text, frames, ok := strings.Cut(message, " +0x")
+	if !ok || m.nativePath == "" {
+		return message
+	}
+	f, err := elf.Open(m.nativePath)
+	if err != nil {
+		return message
+	}
+	defer f.Close()
+	symbols, err := f.Symbols()
+	if err != nil { // stripped
+		return message
+	}
+	for i, word := range strings.Split("0x"+frames, " +") {
+		at, err := strconv.ParseUint(strings.TrimPrefix(word, "0x"), 16, 64)
+		if err != nil {
+			return message
+		}
+		text += fmt.Sprintf("\n  %2d: %#x", i, at)
+		for _, s := range symbols {
+			if elf.ST_TYPE(s.Info) == elf.STT_FUNC && at >= s.Value && at < s.Value+s.Size {
+				text += " " + s.Name
+			}
+		}
+	}
+	return text
+}

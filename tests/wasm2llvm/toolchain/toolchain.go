@@ -1,0 +1,112 @@
+// Package toolchain compiles, for tests, what internal/wasm2llvm translates: with LLVM 22 of the
+// Debian root that wasm/root.sh makes, and the host's C compiler for the runtime.
+package toolchain
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+
+	"nself.org/embeddedpg/internal/wasm2llvm"
+)
+
+// RootVariable is the environment variable with the Debian root's folder.
+const RootVariable = "EMBEDDEDPG_DEBIAN_ROOT"
+
+// Toolchain is safe for concurrent use.
+type Toolchain struct {
+	root    string
+	runtime []string // object files
+}
+
+// flags are the C compiler's.
+var flags = []string{"-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-I" + source("vm")}
+
+// source returns a folder of internal, found by this file's place.
+func source(folder string) string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "../../../internal", folder)
+}
+
+// New compiles the runtime into a folder, for a Debian root.
+func New(root, dir string) (*Toolchain, error) {
+	sources, err := filepath.Glob(source("wasm2llvm/runtime") + "/*.[cS]")
+	if err != nil {
+		return nil, err
+	}
+	c := &Toolchain{root: root}
+	for _, file := range sources {
+		object := filepath.Join(dir, filepath.Base(file)+".o")
+		if err := CC("-fPIC", "-fvisibility=hidden", "-ffreestanding", "-c", "-o", object, file); err != nil {
+			return nil, err
+		}
+		c.runtime = append(c.runtime, object)
+	}
+	return c, nil
+}
+
+// CC runs the C compiler, with the folder of wasm2llvm.h.
+func CC(args ...string) error {
+	return run("cc", append(append([]string(nil), flags...), args...)...)
+}
+
+func run(name string, args ...string) error {
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%.4000s", name, err, out)
+	}
+	return nil
+}
+
+// llvm runs a program of the Debian root with that root's libraries, but with this system's files.
+func (c *Toolchain) llvm(name string, args ...string) error {
+	all := append([]string{
+		"--argv0", name, "--library-path", c.root + "/usr/lib/x86_64-linux-gnu",
+		c.root + "/usr/lib/llvm-22/bin/" + name,
+	}, args...)
+	return run(c.root+"/lib64/ld-linux-x86-64.so.2", all...)
+}
+
+// Build compiles units to a shared object, with the runtime. dir is for files on the way.
+func (c *Toolchain) Build(so, dir string, o wasm2llvm.Options, units ...*wasm2llvm.Unit) error {
+	link := append([]string{"-shared", "--eh-frame-hdr", "-Bsymbolic", "-o", so}, c.runtime...)
+	optFlags, llcFlags := wasm2llvm.Flags(o)
+	for i, u := range units {
+		var ir bytes.Buffer
+		if _, err := u.WriteTo(&ir); err != nil {
+			return err
+		}
+		file := filepath.Join(dir, fmt.Sprint("unit", i))
+		if err := os.WriteFile(file+".ll", ir.Bytes(), 0o644); err != nil {
+			return err
+		}
+		if err := c.llvm("opt", append(optFlags, file+".ll", "-o", file+".bc")...); err != nil {
+			return err
+		}
+		if err := c.llvm("llc", append(llcFlags, "-filetype=obj", file+".bc", "-o", file+".o")...); err != nil {
+			return err
+		}
+		link = append(link, file+".o")
+	}
+	return c.llvm("ld.lld", link...)
+}
+
+// Module translates and compiles a whole module.
+func (c *Toolchain) Module(so, dir string, wasm []byte, o wasm2llvm.Options) error {
+	m, err := wasm2llvm.Parse(wasm)
+	if err != nil {
+		return err
+	}
+	u := wasm2llvm.NewUnit(o)
+	for i := range m.Functions() {
+		if err := u.Function(m, i, o); err != nil {
+			return err
+		}
+	}
+	if err := u.Describe(m, o); err != nil {
+		return err
+	}
+	return c.Build(so, dir, o, u)
+}
