@@ -157,7 +157,7 @@ func (s *supervisor) run(ctx context.Context, o Options, log slog.Handler, progr
 	db, err = s.keep(ctx, db, o, log, gone)
 	if err != nil {
 		if db != nil {
-			err = errors.Join(err, db.Close())
+			err = errors.Join(err, s.close(db))
 			s.forget()
 		} else {
 			s.fail(err)
@@ -168,7 +168,7 @@ func (s *supervisor) run(ctx context.Context, o Options, log slog.Handler, progr
 	s.log.Info("stopping")
 	s.note(s.enter(Stopping))
 	if db != nil {
-		err = db.Close()
+		err = s.close(db)
 	}
 	if e := s.displaced(); e != nil && err != nil {
 		s.log.Error("the server could not end in order", "error", err, "reason", e)
@@ -177,6 +177,24 @@ func (s *supervisor) run(ctx context.Context, o Options, log slog.Handler, progr
 	s.forget()
 	s.finish(err)
 	return err
+}
+
+// displacedTime is how long a server may take to shut down whose directory was moved or removed.
+const displacedTime = 10 * time.Second
+
+// close shuts the server down. Without its files it would try to write the last checkpoint again and again until
+// Config.ShutdownTimeout, so it gets less time then: if its data is still somewhere, the next start recovers.
+func (s *supervisor) close(db *embeddedpg.Server) error {
+	if s.displaced() != nil {
+		pid := s.current().ServerPID
+		hurry := time.AfterFunc(displacedTime, func() {
+			if pid > 0 {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		})
+		defer hurry.Stop()
+	}
+	return db.Close()
 }
 
 // keep has the server run until somebody asks for the end, and starts it again when it crashes. It returns the server, nil
