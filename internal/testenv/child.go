@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -41,4 +42,18 @@ func InChild(t *testing.T, env ...string) bool {
 		t.Log(text)
 	}
 	return false
+}
+
+// Become makes this process one of another user, for good: limits of processes count by user, and are none for root.
+func Become(t testing.TB, uid int) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to become a user that runs nothing else")
+	}
+	if err := syscall.Setgid(uid); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setuid(uid); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -15,20 +14,6 @@ func Limit(t testing.TB, resource int, n uint64) {
 	t.Helper()
 	if err := unix.Setrlimit(resource, &unix.Rlimit{Cur: n, Max: n}); err != nil {
 		t.Skip("setting the limit: ", err)
-	}
-}
-
-// Become makes this process one of another user, for good: limits of processes count by user, and are none for root.
-func Become(t testing.TB, uid int) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root, to become a user that runs nothing else")
-	}
-	if err := syscall.Setgid(uid); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Setuid(uid); err != nil {
-		t.Fatal(err)
 	}
 }
 

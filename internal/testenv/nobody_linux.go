@@ -11,7 +11,8 @@ import (
 const Nobody = 65534
 
 // AsNobody runs f without root's right to read and write everything. If the tests run as root, f runs on a
-// thread of its own that has given it up; the thread ends with f.
+// thread of its own that has given it up; the thread ends with f. f must start no thread, so no guest: a thread inherits
+// the loss, and Go would go on using it. Such a test runs in a process of its own: [InChild], [Become].
 func AsNobody(t *testing.T, f func()) {
 	t.Helper()
 	if os.Geteuid() != 0 {

@@ -246,15 +246,28 @@ func TestCacheTrust(t *testing.T) {
 
 // TestCacheNotKept: code that cannot be stored is used all the same, with a warning.
 func TestCacheNotKept(t *testing.T) {
+	// In a process of its own: threads that a thread without root's rights starts have none either, for good.
 	t.Run("directory of mode 0500", func(t *testing.T) {
+		root := os.Geteuid() == 0
+		if root && !testenv.InChild(t) {
+			return
+		}
 		c := newCached(t)
 		if err := os.MkdirAll(c.dir, 0o500); err != nil {
 			t.Fatal(err)
 		}
-		if os.Geteuid() == 0 {
-			chownAll(t, filepath.Dir(filepath.Dir(c.dir)), testenv.Nobody)
+		t.Cleanup(func() { // so that it can be removed
+			for _, dir := range []string{filepath.Dir(c.dir), c.dir} {
+				if err := os.Chmod(dir, 0o700); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		if root {
+			chownAll(t, filepath.Dir(filepath.Dir(filepath.Dir(c.dir))), testenv.Nobody)
+			testenv.Become(t, testenv.Nobody)
 		}
-		testenv.AsNobody(t, func() { c.notKept(t, os.ErrPermission) })
+		c.notKept(t, os.ErrPermission)
 	})
 	for name, options := range map[string]string{"full": "size=4k", "read-only": "ro"} {
 		t.Run(name, func(t *testing.T) {
