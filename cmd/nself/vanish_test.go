@@ -106,6 +106,14 @@ func TestVanishRuntime(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, ""},
+		// The server may notice first, and end by itself: it is not started again without its data.
+		{"data removed, server killed", func(t *testing.T, p *projectDir, runtime string) {
+			pid := p.state().ServerPID
+			remove(t, filepath.Join(runtime, "pgdata"))
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+				t.Fatal(err)
+			}
+		}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -120,6 +128,10 @@ func TestVanishRuntime(t *testing.T) {
 			}
 			dead(t, s.PID)
 			dead(t, s.ServerPID)
+			pgdata := filepath.Join(p.dir, defaultRuntime, "pgdata")
+			if _, err := os.Stat(pgdata); !strings.Contains(tt.then, "start") && !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("an empty cluster was put in the place of the data: %v", err)
+			}
 			p.start()
 			if got := p.query("SELECT 5"); got != "5" {
 				t.Error(got)

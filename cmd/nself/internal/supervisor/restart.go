@@ -63,6 +63,9 @@ func (s *supervisor) revive(ctx context.Context, o Options, log slog.Handler, go
 			return nil, err
 		case <-time.After(wait):
 		}
+		if err := s.displaced(); err != nil {
+			return nil, err // a start would make an empty cluster in the place of the data
+		}
 		s.mark()
 		db, err := s.start(ctx, o, log, func(Event) {})
 		if err == nil {

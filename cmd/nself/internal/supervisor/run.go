@@ -156,10 +156,13 @@ func (s *supervisor) run(ctx context.Context, o Options, log slog.Handler, progr
 	defer close(done)
 	db, err = s.keep(ctx, db, o, log, gone)
 	if err != nil {
-		if db != nil {
+		switch {
+		case db != nil:
 			err = errors.Join(err, s.close(db))
 			s.forget()
-		} else {
+		case s.displaced() != nil:
+			s.forget()
+		default:
 			s.fail(err)
 		}
 		s.finish(err)
