@@ -25,6 +25,7 @@ func main() {
 	flag.StringVar(&o.Triple, "triple", "", "LLVM's name of the platform; default: Linux")
 	flag.StringVar(&o.Prefix, "prefix", "", "goes before every symbol")
 	flag.StringVar(&o.StackDepth, "stackdepth", "", "the import, as module.name, that returns the bytes of stack in use")
+	flag.BoolVar(&o.Image, "image", false, "put active data segments together, for a host that maps them")
 	flag.BoolVar(&o.Exact, "exact", false, "forbid LLVM what the specification forbids")
 	flag.Parse()
 	o.Target = wasm2llvm.Target(*target)

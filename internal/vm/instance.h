@@ -33,7 +33,7 @@ enum { VM_GUARD = 64 << 10 };
 
 /*
  * What runs an instance: wasmtime (wasmtime.c) or native code made ahead of time
- * (native_linux_amd64.c).
+ * (native.c).
  *
  * make makes the instance on the thread that spawns it, so that what the system refuses is refused
  * to the one who asked: 0, or an errno and perhaps an error text for the caller to free. call runs

@@ -11,32 +11,14 @@
  * call gets no signal; it looks at the flag when the call returns.
  */
 #define _GNU_SOURCE
+#include "context.h"
 #include "instance.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <ucontext.h>
 
 static struct sigaction before; /* what was installed for the signal */
-
-static uintptr_t get_pc(const ucontext_t *c)
-{
-#ifdef __x86_64__
-	return (uintptr_t)c->uc_mcontext.gregs[REG_RIP];
-#else
-	return (uintptr_t)c->uc_mcontext.pc;
-#endif
-}
-
-static void set_pc(ucontext_t *c, uintptr_t pc)
-{
-#ifdef __x86_64__
-	c->uc_mcontext.gregs[REG_RIP] = (greg_t)pc;
-#else
-	c->uc_mcontext.pc = pc;
-#endif
-}
 
 static bool runs(const struct vm_module *m, uintptr_t pc)
 {
@@ -59,8 +41,8 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 	struct vm_instance *i = vm_self;
 
 	if (i != NULL && __atomic_load_n(&i->killed, __ATOMIC_SEQ_CST)) {
-		if (in_guest(i, get_pc(context)))
-			set_pc(context, i->module->trap_site);
+		if (in_guest(i, context_pc(context)))
+			context_set_pc(context, i->module->trap_site);
 	} else if (before.sa_flags & SA_SIGINFO) {
 		before.sa_sigaction(sig, info, context);
 	} else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {

@@ -3,6 +3,8 @@
 package vm_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,7 +55,7 @@ func compileNative(t testing.TB, wasm []byte) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(work)
-	if err := c.Module(so, work, wasm, options); err != nil {
+	if err := c.Image(so, work, wasm, options); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -77,4 +79,60 @@ func TestNativeSideModules(t *testing.T) {
 	if _, err := m.Side("side", assemble(t, "(module)")); err == nil || !strings.Contains(err.Error(), "EMBEDDEDPG_NATIVE") {
 		t.Errorf("side module: %v", err)
 	}
+}
+
+// TestNativeForeign: what is not an image of this module, for this processor and in today's format, is refused.
+func TestNativeForeign(t *testing.T) {
+	if !runsNative() {
+		t.Skip("needs native code: set EMBEDDEDPG_TEST_NATIVE")
+	}
+	wasm := assemble(t, "(module "+imports+`(memory (export "memory") 1) (data (i32.const 8) "x") (func (export "_start")))`)
+	compileNative(t, wasm)
+	file := filepath.Join(os.Getenv("EMBEDDEDPG_NATIVE"), hashOf(wasm)+".so")
+	image, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := bytes.Index(image, []byte("wasm2elf"))
+	sum := bytes.Index(image, hashBytes(wasm))
+	if info < 0 || sum < 0 {
+		t.Fatal("no entry, or no hash of the module")
+	}
+	for _, tt := range []struct {
+		name, want string
+		change     func(b []byte) []byte
+	}{
+		{"as it is", "", func(b []byte) []byte { return b }},
+		{"empty", "no ELF header", func(b []byte) []byte { return nil }},
+		{"text", "no ELF header", func(b []byte) []byte { return []byte("#!/bin/sh") }},
+		{"headers only", "cut short", func(b []byte) []byte { return b[:1024] }},
+		{"another processor", "another processor", func(b []byte) []byte { b[18]++; return b }},
+		{"a program", "its headers", func(b []byte) []byte { b[16] = 2; return b }},
+		{"code that can be written", "can be written", func(b []byte) []byte { return setFlags(b, 5, 7) }},
+		{"no code", "no code", func(b []byte) []byte { return setFlags(b, 5, 4) }},
+		{"no entry", "its entry", func(b []byte) []byte { clear(b[24:32]); return b }},
+		{"another format", "another format", func(b []byte) []byte { b[info+8]++; return b }},
+		{"another module", "another module", func(b []byte) []byte { b[sum]++; return b }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := os.WriteFile(file, tt.change(bytes.Clone(image)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := newEngine(t).Load(t.Name(), wasm, hashOf(wasm), vm.LoadOptions{})
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("%v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// setFlags gives the segments of an ELF file that have one set of permissions another.
+func setFlags(b []byte, from, to uint32) []byte {
+	headers, n := binary.LittleEndian.Uint64(b[32:]), binary.LittleEndian.Uint16(b[56:])
+	for at := headers; n > 0; at, n = at+56, n-1 {
+		if flags := b[at+4:]; binary.LittleEndian.Uint32(flags) == from {
+			binary.LittleEndian.PutUint32(flags, to)
+		}
+	}
+	return b
 }

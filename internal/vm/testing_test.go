@@ -113,9 +113,11 @@ func assemble(t testing.TB, wat string) []byte {
 	return b
 }
 
-func hashOf(b []byte) string {
+func hashOf(b []byte) string { return hex.EncodeToString(hashBytes(b)) }
+
+func hashBytes(b []byte) []byte {
 	h := sha256.Sum256(b)
-	return hex.EncodeToString(h[:])
+	return h[:]
 }
 
 // load compiles the module "(module IMPORTS BODY)".

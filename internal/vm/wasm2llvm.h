@@ -5,6 +5,7 @@
 #ifndef WASM2LLVM_H
 #define WASM2LLVM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -103,6 +104,14 @@ struct wasm_module {
 	const struct wasm_elem *elems;
 	uint64_t exports_len;
 	const struct wasm_export *exports;
+
+	/*
+	 * The memory's bytes from image_at on, all active data segments together, for a host that maps them: image_at, image_len
+	 * and the place in the file are multiples of 64 KiB. NULL: there are none, or Options.Image was not asked for.
+	 */
+	uint64_t image_at, image_len;
+	const char *image;
+	uint8_t hash[32]; /* SHA-256 of the WebAssembly */
 };
 
 /* Why the guest trapped: the byte that its undefined instruction carries (wasm_trap_of), or the argument of wasm_trap. */
@@ -148,11 +157,16 @@ void wasm_instantiate(const struct wasm_module *, void *base);
 /* The host gives memory its pages: they must be made accessible and read as zero. 0: done. */
 int wasm_grow_memory(void *base, uint64_t old_size, uint64_t new_size);
 
-/* A shared object (shared.c) has the symbol wasm_host, for the program that loads it to fill in. */
+/*
+ * A shared object (shared.c) has the symbol wasm_host, for the program that loads it to fill in. move and set are the C
+ * library's memmove and memset: whoever loads has the best ones for this processor.
+ */
 struct wasm_host {
 	void (*trap)(void *base, int trap);
 	void (*uncaught)(void *base, void *exception);
 	int (*grow)(void *base, uint64_t old_size, uint64_t new_size);
+	void *(*move)(void *to, const void *from, size_t n);
+	void *(*set)(void *to, int value, size_t n);
 };
 
 /*
@@ -166,5 +180,22 @@ struct wasm_host {
 #define WASM_SAVED 19
 #endif
 unsigned wasm_frames(const uint64_t *saved, uint64_t sp, uint64_t pc, uint64_t *frames, unsigned max);
+
+/*
+ * An image is a shared object of one module that needs no dynamic linker: ELF, little-endian, 64 bits, segments aligned to
+ * 64 KiB, none of which is writable and executable, and one executable; nothing to resolve, and no relocations but DT_RELR. Its
+ * entry (e_entry) is the address of this (image.c). The host fills in *host before it calls anything. WASM_IMAGE_FORMAT
+ * changes with any structure in this file, the state's fixed part and the convention of calls.
+ */
+#define WASM_IMAGE_MAGIC "wasm2elf"
+#define WASM_IMAGE_FORMAT 1
+struct wasm_image {
+	char magic[8];
+	uint32_t format, pad;
+	const struct wasm_module *module;
+	struct wasm_host *host;
+	unsigned (*frames)(const uint64_t *saved, uint64_t sp, uint64_t pc, uint64_t *frames, unsigned max); /* wasm_frames */
+	void (*trap_site)(void); /* traps; for a host that ends an instance from outside */
+};
 
 #endif /* WASM2LLVM_H */

@@ -65,7 +65,7 @@ const (
 	dataRecord   = "{ i32, i32, i64, " + initRecord + ", i64, ptr }"
 	elemRecord   = "{ i32, i32, i64, " + initRecord + ", i64, ptr }"
 	exportRecord = "{ i64, ptr, i32, i32, i64, " + initRecord + ", ptr, ptr }"
-	moduleRecord = "{ i64, i32, i32, ptr, i64, ptr, i64, ptr, i64, ptr, i64, ptr, i64, ptr, i64, ptr }"
+	moduleRecord = "{ i64, i32, i32, ptr, i64, ptr, i64, ptr, i64, ptr, i64, ptr, i64, ptr, i64, ptr, i64, i64, ptr, [32 x i8] }"
 )
 
 func (d *description) module() string {
@@ -108,9 +108,9 @@ func (d *description) module() string {
 	if d.start >= 0 {
 		start = d.enter(uint32(d.start))
 	}
-	return fmt.Sprintf("%s { i64 %d, i32 %d, i32 %d, ptr %s, %s, %s, %s, %s, %s, %s }, align 16", moduleRecord, d.layout.size, int32(low), int32(high), start,
+	return fmt.Sprintf("%s { i64 %d, i32 %d, i32 %d, ptr %s, %s, %s, %s, %s, %s, %s, %s, [32 x i8] c\"%s\" }, align 16", moduleRecord, d.layout.size, int32(low), int32(high), start,
 		d.array("imports", importRecord, imports), d.array("globals", globalRecord, globals), d.array("tables", tableRecord, tables),
-		d.array("datas", dataRecord, datas), d.array("elems", elemRecord, elems), d.array("exports", exportRecord, d.exportList()))
+		d.array("datas", dataRecord, datas), d.array("elems", elemRecord, elems), d.array("exports", exportRecord, d.exportList()), d.image(), escape(d.hash[:]))
 }
 
 // initializer writes a constant expression; an imported global is named by its place in the state.
@@ -155,6 +155,11 @@ func (d *description) segments() {
 	for i, s := range d.datas {
 		name := d.data(uint32(i))
 		d.unit.defined[name] = true
+		if d.Image && s.mode == segmentActive { // a part of the image
+			from, _ := d.imageRange()
+			d.line("%s = hidden alias i8, getelementptr (i8, ptr %s, i64 %d)", name, d.name("image"), s.offset.address()-from)
+			continue
+		}
 		d.line("%s = hidden constant [%d x i8] c\"%s\", align 16", name, len(s.bytes), escape(s.bytes))
 	}
 	for i, s := range d.elems {

@@ -1,6 +1,7 @@
 package wasm2llvm
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strings"
 )
@@ -29,6 +30,7 @@ type Module struct {
 
 	exnBits int
 	layout  layout
+	hash    [sha256.Size]byte // of the WebAssembly
 }
 
 type importItem struct {

@@ -1,6 +1,9 @@
 package wasm2llvm
 
-import "fmt"
+import (
+	"crypto/sha256"
+	"fmt"
+)
 
 // sectionOrder is where each section may stand, by its ID; custom sections may stand anywhere.
 var sectionOrder = map[byte]int{1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 13: 6, 6: 7, 7: 8, 8: 9, 9: 10, 12: 11, 10: 12, 11: 13}
@@ -8,7 +11,7 @@ var sectionOrder = map[byte]int{1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 13: 6, 6: 7, 7: 8,
 // Parse reads a binary module and checks it, but for the bodies of its functions. The module keeps
 // wasm.
 func Parse(wasm []byte) (m *Module, err error) {
-	p := &parser{Module: &Module{start: -1, names: map[uint32]string{}, declared: map[uint32]bool{}}, dataCount: -1}
+	p := &parser{Module: &Module{hash: sha256.Sum256(wasm), start: -1, names: map[uint32]string{}, declared: map[uint32]bool{}}, dataCount: -1}
 	id := byte(0)
 	defer catch(&err, func() string { return fmt.Sprintf("section %d", id) })
 	r := &reader{b: wasm}

@@ -33,6 +33,10 @@ type Options struct {
 	// stack in use, without a call: a function of no parameters that returns an i32. Default: none.
 	StackDepth string
 
+	// Image puts the bytes of active data segments together as they lie in memory, for a host that
+	// maps them; see wasm_module.image in internal/vm/wasm2llvm.h. Their places must be constants.
+	Image bool
+
 	// Exports says which exported functions a host can call and other modules can import. Default:
 	// all.
 	Exports func(name string) bool

@@ -4,6 +4,8 @@
  */
 #include "wasm2llvm.h"
 
+#include <string.h>
+
 #define EXPORT __attribute__((visibility("default")))
 
 EXPORT struct wasm_host wasm_host;
@@ -24,6 +26,11 @@ int wasm_grow_memory(void *base, uint64_t old_size, uint64_t new_size)
 {
 	return wasm_host.grow(base, old_size, new_size);
 }
+
+/* What C code expects, and what the compiler makes of copies. */
+void *memmove(void *to, const void *from, size_t n) { return wasm_host.move(to, from, n); }
+void *memcpy(void *to, const void *from, size_t n) { return wasm_host.move(to, from, n); }
+void *memset(void *to, int value, size_t n) { return wasm_host.set(to, value, n); }
 
 EXPORT void wasm_host_instantiate(const struct wasm_module *m, void *base)
 {

@@ -249,7 +249,8 @@ static void read_entry(const uint8_t *p, struct entry *e)
 	e->common_end = c + 4 + length;
 	c += 9; /* length, id, version */
 	const char *augmentation = (const char *)c;
-	c += strlen(augmentation) + 1;
+	while (*c++ != 0)
+		;
 	e->code_factor = uleb(&c);
 	e->factor = sleb(&c);
 	uleb(&c); /* the return address's register */

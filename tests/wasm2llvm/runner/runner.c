@@ -367,7 +367,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "runner: %s\n", argc > 1 ? dlerror() : "usage: runner OBJECT.so");
 		return 2;
 	}
-	*(struct wasm_host *)dlsym(so, "wasm_host") = (struct wasm_host){host_trap, host_uncaught, host_grow};
+	*(struct wasm_host *)dlsym(so, "wasm_host") = (struct wasm_host){host_trap, host_uncaught, host_grow, memmove, memset};
 	instantiate_so = dlsym(so, "wasm_host_instantiate");
 	stack = mmap(NULL, GUARD + STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	mprotect(stack, GUARD, PROT_NONE);

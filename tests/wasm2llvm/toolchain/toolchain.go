@@ -20,6 +20,7 @@ const RootVariable = "EMBEDDEDPG_DEBIAN_ROOT"
 type Toolchain struct {
 	root    string
 	runtime []string // object files
+	entry   string   // one more, of images
 }
 
 // flags are the C compiler's.
@@ -43,7 +44,11 @@ func New(root, dir string) (*Toolchain, error) {
 		if err := CC("-fPIC", "-fvisibility=hidden", "-ffreestanding", "-c", "-o", object, file); err != nil {
 			return nil, err
 		}
-		c.runtime = append(c.runtime, object)
+		if filepath.Base(file) == "image.c" {
+			c.entry = object
+		} else {
+			c.runtime = append(c.runtime, object)
+		}
 	}
 	return c, nil
 }
@@ -72,6 +77,10 @@ func (c *Toolchain) llvm(name string, args ...string) error {
 // Build compiles units to a shared object, with the runtime. dir is for files on the way.
 func (c *Toolchain) Build(so, dir string, o wasm2llvm.Options, units ...*wasm2llvm.Unit) error {
 	link := append([]string{"-shared", "--eh-frame-hdr", "-Bsymbolic", "-o", so}, c.runtime...)
+	return c.link(link, dir, o, units)
+}
+
+func (c *Toolchain) link(link []string, dir string, o wasm2llvm.Options, units []*wasm2llvm.Unit) error {
 	optFlags, llcFlags := wasm2llvm.Flags(o)
 	for i, u := range units {
 		var ir bytes.Buffer
@@ -93,8 +102,15 @@ func (c *Toolchain) Build(so, dir string, o wasm2llvm.Options, units ...*wasm2ll
 	return c.llvm("ld.lld", link...)
 }
 
-// Module translates and compiles a whole module.
-func (c *Toolchain) Module(so, dir string, wasm []byte, o wasm2llvm.Options) error {
+// imageFlags are the linker's for an image (internal/vm/wasm2llvm.h). wasm/native.sh has the same.
+var imageFlags = []string{
+	"-shared", "--eh-frame-hdr", "-Bsymbolic", "--build-id=none", "-e", "wasm_image",
+	"-z", "max-page-size=65536", "-z", "pack-relative-relocs",
+}
+
+// Image translates and compiles a whole module, as wasm/native.sh does.
+func (c *Toolchain) Image(so, dir string, wasm []byte, o wasm2llvm.Options) error {
+	o.Image = true
 	m, err := wasm2llvm.Parse(wasm)
 	if err != nil {
 		return err
@@ -108,5 +124,6 @@ func (c *Toolchain) Module(so, dir string, wasm []byte, o wasm2llvm.Options) err
 	if err := u.Describe(m, o); err != nil {
 		return err
 	}
-	return c.Build(so, dir, o, u)
+	link := append(append(append([]string(nil), imageFlags...), "-o", so, c.entry), c.runtime...)
+	return c.link(link, dir, o, []*wasm2llvm.Unit{u})
 }

@@ -1,19 +1,18 @@
-//go:build cgo
+//go:build cgo && linux && amd64
 
 package vm
 
-// #include <stdlib.h>
 // #include "native.h"
 import "C"
 
 import (
 	"debug/elf"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"unsafe"
 )
 
 // native returns the module as native code, if EMBEDDEDPG_NATIVE names a folder that has it, under
@@ -30,11 +29,23 @@ func (e *Engine) native(hash string) (*Module, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, nil //nolint:nilerr // what has no native code is compiled
 	}
-	p := C.CString(path)
-	defer C.free(unsafe.Pointer(p))
-	m := new(Module)
-	if err := textError(C.vm_module_native(e.c, p, &m.c)); err != nil {
+	f, err := os.Open(path)
+	if err != nil {
 		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	var sum [32]byte
+	if _, err := hex.Decode(sum[:], []byte(hash)); err != nil {
+		return nil, err
+	}
+	m := new(Module)
+	source := C.struct_vm_source{fd: C.int(f.Fd()), len: C.uint64_t(st.Size())}
+	if err := textError(C.vm_module_native(e.c, &source, (*C.uint8_t)(&sum[0]), &m.c)); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	m.mu.trapSite = true
 	m.nativePath = path
