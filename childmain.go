@@ -67,8 +67,16 @@ func serveParent(ctx context.Context, cancel context.CancelFunc, events *eventSe
 	if err := gob.NewDecoder(os.Stdin).Decode(&told); err != nil {
 		return fmt.Errorf("this process is for embeddedpg itself, which sets %s: %w", childMarker, err)
 	}
+	file := os.NewFile(childControl, "control")
+	conn, err := net.FileConn(file)
+	file.Close()
+	if err != nil {
+		return fmt.Errorf("open the socket to the parent: %w", err)
+	}
+	control := conn.(*net.UnixConn)
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
+		_, _ = control.Write([]byte{'s'}) // see childProcess.awaitEnd
 		cancel()
 	}()
 	cfg := told.Config
@@ -81,12 +89,7 @@ func serveParent(ctx context.Context, cancel context.CancelFunc, events *eventSe
 	if err != nil {
 		return err
 	}
-	control, err := net.FileConn(os.NewFile(childControl, "control"))
-	if err != nil {
-		s.Close()
-		return err
-	}
-	go receive(control.(*net.UnixConn), s)
+	go receive(control, s)
 
 	ready := childReady{DataDir: s.DataDir(), SocketDir: s.SocketDir(), Password: s.cfg.Password}
 	if addr := s.Addr(); addr != nil {

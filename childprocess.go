@@ -18,7 +18,8 @@ import (
 )
 
 // A server in a child process. The parent's ends are three: the child's standard input, over which its Config goes and
-// whose end tells it to shut down; a Unix socket, over which connections go as descriptors; and a pipe of events.
+// whose end tells it to shut down; a Unix socket, over which connections go as descriptors and one byte comes back when the
+// child begins to shut down; and a pipe of events.
 
 // childProcess is the parent's side.
 type childProcess struct {
@@ -189,15 +190,45 @@ func (c *childProcess) push(conn kernel.Conn) error {
 // close has the child shut the server down, and waits for its end.
 func (c *childProcess) close(timeout time.Duration) error {
 	c.input.Close()
-	t := time.AfterFunc(timeout+childGrace, func() { _ = c.cmd.Process.Kill() })
-	defer t.Stop()
-	<-c.done
+	why := c.awaitEnd(timeout)
 	c.control.Close()
-	return c.err
+	if why == "" || c.err == nil {
+		return c.err
+	}
+	return &Error{
+		Op: "stop the server", Path: c.ready.DataDir, Err: fmt.Errorf("its process %s, and was killed", why),
+		Hint: "nothing committed is lost; the next start recovers from the write-ahead log",
+	}
 }
 
-// childGrace is what a child may take beside the shutdown itself, before it is killed.
-const childGrace = 20 * time.Second
+const (
+	// answerTime is how long a child may take to answer that it shuts down, which it does before anything else. One that does
+	// not is stopped (SIGSTOP) or hangs, and would use up the whole time of a shutdown and not end.
+	answerTime = 10 * time.Second
+
+	// childGrace is what a child may take beside the shutdown itself, before it is killed.
+	childGrace = 20 * time.Second
+)
+
+// awaitEnd waits until the child, which has been told to shut down, is gone. If it had to be killed for that, awaitEnd returns
+// why.
+func (c *childProcess) awaitEnd(timeout time.Duration) (why string) {
+	defer func() { <-c.done }()
+	_ = c.control.SetReadDeadline(time.Now().Add(answerTime))
+	if _, err := c.control.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = c.cmd.Process.Kill()
+		return fmt.Sprintf("did not answer within %s", answerTime)
+	}
+	t := time.NewTimer(timeout + childGrace)
+	defer t.Stop()
+	select {
+	case <-c.done:
+		return ""
+	case <-t.C:
+		_ = c.cmd.Process.Kill()
+		return fmt.Sprintf("did not end within %s", timeout+childGrace)
+	}
+}
 
 func lowestLevel(ctx context.Context, h slog.Handler) slog.Level {
 	for _, l := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn} {

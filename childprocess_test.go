@@ -179,6 +179,44 @@ func TestChildProcessKilled(t *testing.T) {
 	}
 }
 
+// TestChildProcessHangs: Close ends a server whose process does nothing any more long before Config.ShutdownTimeout, says so,
+// and nothing committed is lost.
+func TestChildProcessHangs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: waits ten seconds for an answer")
+	}
+	t.Parallel()
+	cfg := embeddedpg.Config{ChildProcess: true, DataDir: newCluster(t), Password: templatePassword, ShutdownTimeout: time.Hour}
+	s, err := embeddedpg.Start(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := dial(t, s).Exec(t.Context(), "CREATE TABLE t AS SELECT 7 AS i"); err != nil {
+		t.Fatal(err)
+	}
+	pid := serverPid(t, s.DataDir())
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	var e *embeddedpg.Error
+	if err := s.Close(); !errors.As(err, &e) || e.Path != s.DataDir() || e.Hint == "" || !strings.Contains(e.Err.Error(), "did not answer") {
+		t.Errorf("Close: %v", err)
+	}
+	gone(t, pid)
+
+	cfg.ChildProcess = false
+	again, err := embeddedpg.Start(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	var i int
+	if err := dial(t, again).QueryRow(t.Context(), "SELECT i FROM t").Scan(&i); err != nil || i != 7 {
+		t.Error(i, err)
+	}
+}
+
 const parentMarker = "EMBEDDEDPG_TEST_PARENT"
 
 // parentMain is another program that has a server in a child process, for TestParentKilled.

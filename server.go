@@ -119,8 +119,8 @@ func (s *Server) waitChild() error {
 // Close shuts the server down: no new connections, the present ones are ended, a checkpoint is written.
 // It returns when every process has ended and everything is released, also what Start made of temporary
 // directories. If the checkpoint takes longer than Config.ShutdownTimeout, Close ends the server as a
-// crash would and says so; nothing committed is lost. A second Close waits for the first and returns
-// the same.
+// crash would and says so; nothing committed is lost. So it does after ten seconds with a child process (Config.ChildProcess)
+// that does not answer at all. A second Close waits for the first and returns the same.
 func (s *Server) Close() error {
 	s.once.Do(func() {
 		s.mu.Lock()

@@ -270,7 +270,7 @@ func (r *restoring) base(ctx context.Context) error {
 		}
 		if again {
 			fmt.Fprintln(r.err, "Stopping the database ...")
-			if _, err := supervisor.Stop(ctx, paths); err != nil && !unclean(err) {
+			if _, err := supervisor.Stop(ctx, paths, supervisor.StopTime); err != nil && !unclean(err) {
 				return err
 			}
 		}

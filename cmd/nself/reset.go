@@ -33,7 +33,7 @@ The .env files, backups and everything else of yours stay. nself db reset emptie
 					return err
 				}
 			}
-			err := p.stop(cmd, stopOptions{timeout: defaultStop, grace: 30, volumes: !keepData, yes: true})
+			err := p.stop(cmd, stopOptions{timeout: supervisor.StopTime, grace: 30, volumes: !keepData, yes: true})
 			if err != nil {
 				return err
 			}

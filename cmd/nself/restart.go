@@ -42,7 +42,7 @@ alone: the embedded database is restarted under the containers, which find it ag
 			if err := start.complete(); err != nil {
 				return err
 			}
-			if err := p.stop(cmd, stopOptions{only: start.only, timeout: defaultStop, grace: 30}); err != nil {
+			if err := p.stop(cmd, stopOptions{only: start.only, timeout: supervisor.StopTime, grace: 30}); err != nil {
 				return err
 			}
 			return p.start(cmd, start)
@@ -86,7 +86,7 @@ func (p *project) restartOne(cmd *cobra.Command, service string, o startOptions)
 		}
 	}
 	stdout, stderr := o.outputs(cmd)
-	if err := stopDatabase(cmd.Context(), paths, defaultStop, stdout); err != nil {
+	if err := stopDatabase(cmd.Context(), paths, supervisor.StopTime, stdout); err != nil {
 		return err
 	}
 	_, state, err := startBackground(cmd.Context(), so, o.wait(), stdout, stderr, nil)

@@ -153,6 +153,32 @@ func TestRestartStops(t *testing.T) {
 	}
 }
 
+// TestStopHung stops a database whose process does nothing any more, and shuts down another within no time. Both are killed,
+// stop says so, and nothing committed is lost.
+func TestStopHung(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	p.start()
+	p.query("CREATE TABLE t AS SELECT 7 AS i")
+	if err := syscall.Kill(p.state().ServerPID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if out := p.ok("stop", "--timeout", "1s"); !strings.Contains(out, "within 1s, and was killed") || !strings.Contains(out, "recovers") {
+		t.Errorf("stop of a hung database: %q", out)
+	}
+	p.start()
+	if got := p.query("SELECT i FROM t"); got != "7" {
+		t.Error(got)
+	}
+	if out := p.ok("stop", "--timeout", "0"); !strings.Contains(out, "was killed") {
+		t.Errorf("stop at once: %q", out)
+	}
+	p.start()
+	if out := p.ok("stop"); strings.Contains(out, "killed") {
+		t.Errorf("stop in order: %q", out)
+	}
+}
+
 // TestStartAfterKill starts right after the background process was killed: its server is still ending.
 func TestStartAfterKill(t *testing.T) {
 	t.Parallel()

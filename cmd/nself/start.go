@@ -190,7 +190,7 @@ func startBackground(ctx context.Context, o supervisor.Options, timeout time.Dur
 				return paths, found, err
 			}
 			fmt.Fprintln(stderr, "PostgreSQL is running, but not reachable in the way that is wanted now: restarting it.")
-			if _, err := supervisor.Stop(ctx, paths); err != nil && !unclean(err) {
+			if _, err := supervisor.Stop(ctx, paths, supervisor.StopTime); err != nil && !unclean(err) {
 				return paths, found, err
 			}
 			break

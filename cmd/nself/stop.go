@@ -15,8 +15,8 @@ import (
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 )
 
-// defaultStop is how long the embedded database has to end.
-const defaultStop = 90 * time.Second
+// stopMargin is what the end of the embedded database may take beside its shutdown: being killed, and letting its files go.
+const stopMargin = 30 * time.Second
 
 // stopOptions are the flags of stop.
 type stopOptions struct {
@@ -37,6 +37,10 @@ func newStop(p *project) *cobra.Command {
 		Long: `Stop the containers and remove them, and stop the embedded database: connections are ended, a checkpoint is
 written, and the command returns when the background process is gone. It is not an error if nothing is running. Data stays.
 
+A database that has not shut down after --timeout, or one whose process does not answer at all for ten seconds, is killed, and the
+command says so: nothing committed is lost, and the next start recovers it. --timeout 0 kills it at once, as pg_ctl stop -m
+immediate does.
+
 With the name or the directory of another project, as nself list shows it, that one is stopped.`,
 		Example: "  nself stop\n  nself stop --only postgres\n  nself stop shop",
 		Args:    cobra.MaximumNArgs(1),
@@ -49,7 +53,7 @@ With the name or the directory of another project, as nself list shows it, that 
 	}
 	f := c.Flags()
 	f.StringVar(&o.only, "only", "", "stop this service alone")
-	f.DurationVar(&o.timeout, "timeout", defaultStop, "how long to wait for the embedded database")
+	f.DurationVar(&o.timeout, "timeout", supervisor.StopTime, "how long the embedded database may take to shut down, at most 1m")
 	f.IntVar(&o.grace, "graceful", 30, "seconds that a container has to end")
 	f.BoolVarP(&o.volumes, "volumes", "v", false, "remove the containers' volumes: the data of a database in Docker is lost")
 	f.BoolVar(&o.images, "rmi", false, "remove the images")
@@ -122,11 +126,15 @@ func (p *project) stopContainers(cmd *cobra.Command, o stopOptions) error {
 // stopDatabase stops the embedded database, if it runs, and says so.
 func stopDatabase(ctx context.Context, paths supervisor.Paths, timeout time.Duration, w io.Writer) error {
 	begin := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	timeout = min(timeout, supervisor.StopTime)
+	ctx, cancel := context.WithTimeout(ctx, timeout+stopMargin)
 	defer cancel()
-	ran, err := supervisor.Stop(ctx, paths)
+	ran, err := supervisor.Stop(ctx, paths, timeout)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &embeddedpg.Error{Op: "stop the database of", Path: paths.Runtime, Err: fmt.Errorf("it did not stop within %s", timeout), Hint: "it is still stopping: see nself status, and " + paths.Log()}
+		return &embeddedpg.Error{
+			Op: "stop the database of", Path: paths.Runtime, Err: fmt.Errorf("it has not ended after %s", timeout+stopMargin),
+			Hint: "it is still stopping: see nself status, and " + paths.Log(),
+		}
 	}
 	if unclean(err) {
 		fmt.Fprintf(w, "PostgreSQL has stopped, but %s. The next start recovers it, and nothing committed is lost.\n", err)

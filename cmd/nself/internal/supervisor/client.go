@@ -114,8 +114,9 @@ func (e *UncleanError) Error() string { return "it did not end in order: " + e.E
 func (e *UncleanError) Unwrap() error { return e.Err }
 
 // Stop asks the supervisor to stop the database, and returns when both have ended. It reports false if
-// there was none.
-func Stop(ctx context.Context, p Paths) (bool, error) {
+// there was none. A server that has not shut down in order within that time (at most StopTime) is killed: that is an
+// UncleanError, and the next start recovers it.
+func Stop(ctx context.Context, p Paths, within time.Duration) (bool, error) {
 	asked := false
 	var answer error
 	for {
@@ -133,7 +134,7 @@ func Stop(ctx context.Context, p Paths) (bool, error) {
 			}
 		}
 		if known && !asked {
-			resp, err := request(ctx, s, http.MethodPost, "/stop")
+			resp, err := request(ctx, s, http.MethodPost, "/stop?within="+within.String())
 			if err == nil {
 				asked = true
 				answer = stopAnswer(resp)

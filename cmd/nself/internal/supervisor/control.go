@@ -68,9 +68,24 @@ func (s *supervisor) serveStatus(w http.ResponseWriter, _ *http.Request) {
 	_ = json.NewEncoder(w).Encode(s.current())
 }
 
-// serveStop asks for the end and answers when the database has ended.
+// serveStop asks for the end and answers when the database has ended. The query's "within" is how long the server may take to
+// shut down in order.
 func (s *supervisor) serveStop(w http.ResponseWriter, r *http.Request) {
+	within := StopTime
+	if text := r.URL.Query().Get("within"); text != "" {
+		var err error
+		if within, err = time.ParseDuration(text); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+	}
 	s.askStop()
+	select {
+	case s.hurry <- within:
+	case <-s.stopped:
+	case <-r.Context().Done():
+		return
+	}
 	select {
 	case <-s.stopped:
 	case <-r.Context().Done():

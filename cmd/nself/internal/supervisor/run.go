@@ -61,7 +61,7 @@ func Run(ctx context.Context, o Options, log slog.Handler, progress func(Event))
 		return err
 	}
 	defer root.Close()
-	s := &supervisor{paths: p, root: root, locks: []*os.File{lock}, log: slog.New(log), stop: make(chan struct{}), stopped: make(chan struct{})}
+	s := &supervisor{paths: p, root: root, locks: []*os.File{lock}, log: slog.New(log), stop: make(chan struct{}), hurry: make(chan time.Duration), stopped: make(chan struct{})}
 	defer func() {
 		for _, l := range s.locks {
 			l.Close()
@@ -80,9 +80,10 @@ type supervisor struct {
 	root    *os.Root   // the runtime directory, also where it has been moved
 	locks   []*os.File // the one there, and those that were removed from it
 	log     *slog.Logger
-	stop    chan struct{} // closed when someone asks for the end
-	stopped chan struct{} // closed when the database has ended
-	err     error         // how it ended, once stopped is closed
+	stop    chan struct{}      // closed when someone asks for the end
+	hurry   chan time.Duration // takes how long the server may take to end in order, while it is closed
+	stopped chan struct{}      // closed when the database has ended
+	err     error              // how it ended, once stopped is closed
 
 	patience patience // with a server that crashes
 	oom      oomCount // when the server was started last
@@ -185,19 +186,40 @@ func (s *supervisor) run(ctx context.Context, o Options, log slog.Handler, progr
 // displacedTime is how long a server may take to shut down whose directory was moved or removed.
 const displacedTime = 10 * time.Second
 
-// close shuts the server down. Without its files it would try to write the last checkpoint again and again until
-// Config.ShutdownTimeout, so it gets less time then: if its data is still somewhere, the next start recovers.
+// StopTime is how long a server may take to shut down in order: the default of Config.ShutdownTimeout, and pg_ctl's.
+const StopTime = time.Minute
+
+// close shuts the server down. It is killed where that takes longer than who asked for it gives it; the next start recovers
+// then. Without its files it would try to write the last checkpoint again and again, so it gets less time.
 func (s *supervisor) close(db *embeddedpg.Server) error {
+	pid := s.current().ServerPID
+	closed := make(chan error, 1)
+	go func() { closed <- db.Close() }()
+	within, killed := StopTime, false
+	var late <-chan time.Time // nil: StopTime is the server's own limit
 	if s.displaced() != nil {
-		pid := s.current().ServerPID
-		hurry := time.AfterFunc(displacedTime, func() {
+		within = displacedTime
+		late = time.After(within)
+	}
+	for {
+		select {
+		case err := <-closed:
+			if killed && err != nil {
+				return fmt.Errorf("it did not shut down within %s, and was killed", within)
+			}
+			return err
+		case d := <-s.hurry:
+			if d < within {
+				within = d
+				late = time.After(d)
+			}
+		case <-late:
 			if pid > 0 {
+				killed = true
 				_ = syscall.Kill(pid, syscall.SIGKILL)
 			}
-		})
-		defer hurry.Stop()
+		}
 	}
-	return db.Close()
 }
 
 // keep has the server run until somebody asks for the end, and starts it again when it crashes. It returns the server, nil
