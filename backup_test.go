@@ -213,89 +213,98 @@ func testCancel(t *testing.T, s *embeddedpg.Server, dir string) {
 	}
 }
 
+// rewound is a server with an archive that is taken back to its base backups, started without its password. Its table t has
+// what insert was called with.
+type rewound struct {
+	config embeddedpg.Config
+	s      *embeddedpg.Server
+	c      *pgx.Conn
+}
+
+func (r *rewound) start(t *testing.T) {
+	t.Helper()
+	var err error
+	if r.s, err = embeddedpg.Start(t.Context(), r.config); err != nil {
+		t.Fatal(err)
+	}
+	url := strings.Replace(r.s.ConnString(""), "postgres@", "postgres:"+url.PathEscape(templatePassword)+"@", 1)
+	if r.c, err = pgx.Connect(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r *rewound) insert(t *testing.T, v int) {
+	t.Helper()
+	if _, err := r.c.Exec(t.Context(), fmt.Sprintf("CREATE TABLE IF NOT EXISTS t (v int); INSERT INTO t VALUES (%d)", v)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// restore replaces the server's data, starts it again, and wants rows in it.
+func (r *rewound) restore(t *testing.T, b *embeddedpg.Backup, o embeddedpg.RestoreBaseOptions, want string) {
+	t.Helper()
+	r.c.Close(t.Context())
+	if err := r.s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o.DataDir, o.ArchiveDir = r.config.DataDir, r.config.ArchiveDir
+	if restored, err := embeddedpg.RestoreBase(t.Context(), b, o); err != nil || restored.Kept == "" {
+		t.Fatal(restored, err)
+	}
+	r.start(t)
+	if got := value(t, r.c, "SELECT string_agg(v::text, ' ' ORDER BY v) FROM t"); got != want {
+		t.Errorf("%+v: %s, want %s", o, got, want)
+	}
+	if got := value(t, r.c, "SELECT pg_is_in_recovery()::text"); got != "false" {
+		t.Error("still in recovery")
+	}
+}
+
 // TestRestoreBase goes back to a moment between two transactions, with a server that was started without its password.
 func TestRestoreBase(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: restoring base backups takes seconds of every processor")
 	}
 	t.Parallel()
-	ctx := context.Background()
+	ctx := t.Context()
 	top := t.TempDir()
-	config := embeddedpg.Config{DataDir: newCluster(t), ArchiveDir: filepath.Join(top, "archive")}
+	r := &rewound{config: embeddedpg.Config{DataDir: newCluster(t), ArchiveDir: filepath.Join(top, "archive")}}
 	backups := filepath.Join(top, "backups")
-	s, err := embeddedpg.Start(ctx, config)
+	r.start(t)
+	defer func() { r.s.Close() }()
+	r.insert(t, 1)
+	b, err := r.s.BaseBackup(ctx, embeddedpg.BackupOptions{Dir: backups})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { s.Close() }()
-	connect := func() *pgx.Conn {
-		c, err := pgx.Connect(ctx, strings.Replace(s.ConnString(""), "postgres@", "postgres:"+url.PathEscape(templatePassword)+"@", 1))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-	c := connect()
-	insert := func(v int) {
-		if _, err := c.Exec(ctx, fmt.Sprintf("CREATE TABLE IF NOT EXISTS t (v int); INSERT INTO t VALUES (%d)", v)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	rows := func() string { return value(t, c, "SELECT string_agg(v::text, ' ' ORDER BY v) FROM t") }
-	insert(1)
-	b, err := s.BaseBackup(ctx, embeddedpg.BackupOptions{Dir: backups})
+	plain, err := r.s.BaseBackup(ctx, embeddedpg.BackupOptions{Dir: backups, Format: embeddedpg.BackupBasePlain, Tag: "plain"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain, err := s.BaseBackup(ctx, embeddedpg.BackupOptions{Dir: backups, Format: embeddedpg.BackupBasePlain, Tag: "plain"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	insert(2)
+	r.insert(t, 2)
 	var moment time.Time
-	if err := c.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&moment); err != nil {
+	if err := r.c.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&moment); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(10 * time.Millisecond)
-	insert(3)
-	restore := func(b *embeddedpg.Backup, o embeddedpg.RestoreBaseOptions, want string) {
-		t.Helper()
-		c.Close(ctx)
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-		o.DataDir, o.ArchiveDir = config.DataDir, config.ArchiveDir
-		r, err := embeddedpg.RestoreBase(ctx, b, o)
-		if err != nil || r.Kept == "" {
-			t.Fatal(r, err)
-		}
-		if s, err = embeddedpg.Start(ctx, config); err != nil {
-			t.Fatal(err)
-		}
-		c = connect()
-		if got := rows(); got != want {
-			t.Errorf("%+v: %s, want %s", o, got, want)
-		}
-		if got := value(t, c, "SELECT pg_is_in_recovery()::text"); got != "false" {
-			t.Error("still in recovery")
-		}
-	}
+	r.insert(t, 3)
 	// The server runs: its data directory is not touched.
-	if _, err := embeddedpg.RestoreBase(ctx, b, embeddedpg.RestoreBaseOptions{DataDir: config.DataDir}); err == nil {
+	if _, err := embeddedpg.RestoreBase(ctx, b, embeddedpg.RestoreBaseOptions{DataDir: r.config.DataDir}); err == nil {
 		t.Error("restored under a running server")
 	}
-	restore(b, embeddedpg.RestoreBaseOptions{Time: moment}, "1 2")
-	insert(4) // on a new timeline
-	restore(plain, embeddedpg.RestoreBaseOptions{ToEnd: true}, "1 2 4")
-	restore(b, embeddedpg.RestoreBaseOptions{ToEnd: true, Timeline: "1"}, "1 2 3")
-	restore(b, embeddedpg.RestoreBaseOptions{}, "1")
+	r.restore(t, b, embeddedpg.RestoreBaseOptions{Time: moment}, "1 2")
+	r.insert(t, 4) // on a new timeline
+	r.restore(t, plain, embeddedpg.RestoreBaseOptions{ToEnd: true}, "1 2 4")
+	r.restore(t, b, embeddedpg.RestoreBaseOptions{ToEnd: true, Timeline: "1"}, "1 2 3")
+	r.restore(t, b, embeddedpg.RestoreBaseOptions{}, "1")
 	for _, b := range []*embeddedpg.Backup{b, plain} {
 		if v, err := embeddedpg.VerifyBackup(ctx, b, embeddedpg.VerifyBackupOptions{}); err != nil || v.Tables != 1 {
 			t.Error(v, err)
 		}
 	}
+	beside := filepath.Dir(r.config.DataDir)
 	for _, o := range []embeddedpg.RestoreBaseOptions{{Time: time.Now().Add(time.Hour)}, {Time: b.Created.Add(-time.Hour)}} {
-		o.DataDir = filepath.Join(filepath.Dir(config.DataDir), "new")
+		o.DataDir = filepath.Join(beside, "new")
 		if _, err := embeddedpg.RestoreBase(ctx, b, o); err == nil {
 			t.Error("restored:", o)
 		}
@@ -303,7 +312,7 @@ func TestRestoreBase(t *testing.T) {
 			t.Error("a failed restore left", o.DataDir)
 		}
 	}
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(config.DataDir), ".nself-recover*")); left != nil {
+	if left, _ := filepath.Glob(filepath.Join(beside, ".nself-recover*")); left != nil {
 		t.Error("left:", left)
 	}
 }

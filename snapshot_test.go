@@ -16,28 +16,17 @@ import (
 	"nself.org/embeddedpg"
 )
 
-// TestSnapshotUnderLoad copies a cluster while sessions move amounts between accounts: in the copy the sum is right,
-// what was acknowledged before the snapshot is there, and amcheck finds nothing.
-func TestSnapshotUnderLoad(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short: snapshots under load take seconds of every processor")
-	}
-	t.Parallel()
-	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword})
-	c := connect(t, s)
-	exec(t, c, "CREATE EXTENSION amcheck")
-	exec(t, c, "CREATE TABLE account (id int PRIMARY KEY, amount bigint NOT NULL, pad text)")
-	exec(t, c, "INSERT INTO account SELECT i, 1000, repeat('x', 500) FROM generate_series(1, 2000) i")
-	exec(t, c, "CREATE TABLE journal (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, worker int, n int)")
-	exec(t, c, "CREATE UNLOGGED TABLE scratch AS SELECT 1 AS a")
+// transfers are sessions that move amounts between accounts, each transaction with a row in the journal.
+type transfers struct {
+	acknowledged [4]atomic.Int64 // by session, how many
+	wg           sync.WaitGroup
+}
 
-	const workers = 4
-	var acknowledged [workers]atomic.Int64
-	ctx, stop := context.WithCancel(testContext(t))
-	var wg sync.WaitGroup
-	for w := range workers {
+// start starts the sessions, which go on until ctx ends.
+func (l *transfers) start(t *testing.T, ctx context.Context, s *embeddedpg.Server) {
+	for w := range l.acknowledged {
 		c := connect(t, s)
-		wg.Go(func() {
+		l.wg.Go(func() {
 			for n := int64(1); ctx.Err() == nil; n++ {
 				err := pgx.BeginFunc(testContext(t), c, func(tx pgx.Tx) error {
 					a, b := (w*37+int(n)*11)%2000+1, (w*101+int(n)*7)%2000+1
@@ -53,18 +42,38 @@ func TestSnapshotUnderLoad(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				acknowledged[w].Store(n)
+				l.acknowledged[w].Store(n)
 			}
 		})
 	}
-	defer wg.Wait()
+}
+
+// TestSnapshotUnderLoad copies a cluster while sessions move amounts between accounts: in the copy the sum is right,
+// what was acknowledged before the snapshot is there, and amcheck finds nothing.
+func TestSnapshotUnderLoad(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: snapshots under load take seconds of every processor")
+	}
+	t.Parallel()
+	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword})
+	c := connect(t, s)
+	exec(t, c, "CREATE EXTENSION amcheck")
+	exec(t, c, "CREATE TABLE account (id int PRIMARY KEY, amount bigint NOT NULL, pad text)")
+	exec(t, c, "INSERT INTO account SELECT i, 1000, repeat('x', 500) FROM generate_series(1, 2000) i")
+	exec(t, c, "CREATE TABLE journal (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, worker int, n int)")
+	exec(t, c, "CREATE UNLOGGED TABLE scratch AS SELECT 1 AS a")
+
+	var load transfers
+	ctx, stop := context.WithCancel(testContext(t))
+	load.start(t, ctx, s)
+	defer load.wg.Wait()
 	defer stop()
 	parent := t.TempDir()
 	for i, name := range []string{"one", "two"} {
 		time.Sleep(100 * time.Millisecond)
-		var before [workers]int64
+		var before [len(load.acknowledged)]int64
 		for w := range before {
-			before[w] = acknowledged[w].Load()
+			before[w] = load.acknowledged[w].Load()
 		}
 		dir := filepath.Join(parent, name)
 		begin := time.Now()

@@ -76,13 +76,32 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
+// dumped is a project of TestDump: its database app has a table t of 200 rows, of which app.dump and app.sql are dumps.
+type dumped struct{ *projectDir }
+
+const dumpedSum = "200 10100"
+
+// sum tells what is in the table.
+func (p dumped) sum() string { return p.query("SELECT count(*) || ' ' || sum(id) FROM t") }
+
+// settle gives the database settings of its own.
+func (p dumped) settle() {
+	p.query("ALTER DATABASE app SET search_path = public, app")
+	p.query("COMMENT ON DATABASE app IS 'ours'")
+}
+
+// settings tells them.
+func (p dumped) settings() string {
+	return p.query("SELECT current_setting('search_path') || ' ' || shobj_description(oid, 'pg_database') || ' ' || datconnlimit FROM pg_database WHERE datname = 'app'")
+}
+
 // TestDump moves data by files, and empties the database.
 func TestDump(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: a dozen dumps and restores take seconds of every processor")
 	}
 	t.Parallel()
-	p := newProject(t, "POSTGRES_DB=app")
+	p := dumped{newProject(t, "POSTGRES_DB=app")}
 	p.start()
 	p.write("migrations/1_t.sql", "CREATE TABLE t (id int, b text);\n")
 	p.write("seeds/one.sql", "INSERT INTO t SELECT g, 'ü' || g FROM generate_series(1, 100) g;\n")
@@ -90,9 +109,7 @@ func TestDump(t *testing.T) {
 	p.ok("db", "seed")
 	p.ok("db", "seed")
 	p.ok("db", "seed", "seeds/one.sql")
-	sum := func() string { return p.query("SELECT count(*) || ' ' || sum(id) FROM t") }
-	const full = "200 10100"
-	if got := sum(); got != full {
+	if got := p.sum(); got != dumpedSum {
 		t.Error(got)
 	}
 	p.ok("db", "seed", "verify")
@@ -104,17 +121,31 @@ func TestDump(t *testing.T) {
 	if out := p.ok("db", "dump", "-", "--format", "sql", "--", "--schema-only"); !strings.Contains(out, "CREATE TABLE public.t") || strings.Contains(out, "COPY public.t") {
 		t.Error(out)
 	}
+	p.settle()
+	before := p.settings()
+	p.restoreRefused(t)
+	p.restoreEmpty(t)
+	p.restoreAll(t)
+	if got := p.settings(); got != before || !strings.HasPrefix(got, "public, app ours") {
+		t.Errorf("the database's own settings are %q, and were %q", got, before)
+	}
+	var list []listedDatabase
+	if err := json.Unmarshal([]byte(p.ok("db", "list", "--json")), &list); err != nil || len(list) != 2 || list[0].Name != "app" || list[0].Size < 1<<20 {
+		t.Error(list, err)
+	}
+	p.moveToOther(t)
+	p.ok("reset", "--yes")
+	if _, err := os.Stat(filepath.Join(p.dir, defaultRuntime, "pgdata")); err == nil {
+		t.Error("reset left the data directory")
+	}
+}
+
+// restoreRefused has restores that fail. They leave everything as it was.
+func (p dumped) restoreRefused(t *testing.T) {
 	// Both commands ask the same.
 	for _, command := range []string{"db", "backup"} {
 		p.run(command, "restore", "app.dump").says(t, 1, command+" restore: ", "app.dump", "no terminal", "\n  ", "--yes")
 	}
-	// One that fails leaves everything as it was.
-	p.query("ALTER DATABASE app SET search_path = public, app")
-	p.query("COMMENT ON DATABASE app IS 'ours'")
-	kept := func() string {
-		return p.query("SELECT current_setting('search_path') || ' ' || shobj_description(oid, 'pg_database') || ' ' || datconnlimit FROM pg_database WHERE datname = 'app'")
-	}
-	before := kept()
 	p.write("bad.sql", "CREATE TABLE x ();\nSELECT 1/0;\n")
 	p.write("create.sql", "DROP DATABASE app WITH (FORCE);\nCREATE DATABASE app;\n\\connect app\n")
 	p.write("role.sql", "CREATE TABLE x ();\nALTER TABLE x OWNER TO nobody;\n")
@@ -135,23 +166,28 @@ func TestDump(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	if got := sum(); got != full {
+	if got := p.sum(); got != dumpedSum {
 		t.Error(got)
 	}
-	// One that holds nothing leaves the old database under another name.
+}
+
+// restoreEmpty restores a dump that holds nothing, which leaves the old database under another name, and a good one.
+func (p dumped) restoreEmpty(t *testing.T) {
 	if out := p.ok("db", "restore", "--yes", "--incomplete", "empty.sql"); !strings.Contains(out, "app_before_") || !strings.Contains(out, "202 rows") {
 		t.Error(out)
 	}
 	if out := p.ok("db", "restore", "--yes", "app.sql"); !strings.Contains(out, "3 tables, 202 rows") {
 		t.Error(out)
 	}
-	p.query("ALTER DATABASE app SET search_path = public, app")
-	p.query("COMMENT ON DATABASE app IS 'ours'")
+	p.settle()
 	p.query("DROP DATABASE " + p.query("SELECT datname FROM pg_database WHERE datname LIKE 'app_before_%'"))
-	if got := sum(); got != full {
+	if got := p.sum(); got != dumpedSum {
 		t.Error(got)
 	}
-	// A client that is connected does not keep it from happening.
+}
+
+// restoreAll empties the database under a client that is connected, and restores it by each way.
+func (p dumped) restoreAll(t *testing.T) {
 	client := p.command("psql", "-Xqc", "SELECT pg_sleep(60)")
 	if err := client.Start(); err != nil {
 		t.Fatal(err)
@@ -164,19 +200,14 @@ func TestDump(t *testing.T) {
 	}
 	for _, args := range [][]string{{"db", "restore", "--overwrite", "app.dump"}, {"db", "restore", "--yes", "app.sql", "--", "--variable=x=1"}, {"backup", "restore", "--yes", "app.dump", "--", "--no-owner"}} {
 		p.ok(args...)
-		if got := sum(); got != full {
+		if got := p.sum(); got != dumpedSum {
 			t.Error(args, got)
 		}
 	}
-	if got := kept(); got != before || !strings.HasPrefix(got, "public, app ours") {
-		t.Errorf("the database's own settings are %q, and were %q", got, before)
-	}
-	var list []listedDatabase
-	if err := json.Unmarshal([]byte(p.ok("db", "list", "--json")), &list); err != nil || len(list) != 2 || list[0].Name != "app" || list[0].Size < 1<<20 {
-		t.Error(list, err)
-	}
+}
 
-	// From another server.
+// moveToOther moves the data to another server, and back from there.
+func (p dumped) moveToOther(t *testing.T) {
 	other := newProject(t, "POSTGRES_DB=app")
 	other.start()
 	state := other.state()
@@ -189,11 +220,7 @@ func TestDump(t *testing.T) {
 	}
 	other.query("DELETE FROM t WHERE id > 50")
 	p.ok("db", "import", "--from", url, "--overwrite")
-	if got := sum(); got != "100 2550" {
+	if got := p.sum(); got != "100 2550" {
 		t.Error(got)
-	}
-	p.ok("reset", "--yes")
-	if _, err := os.Stat(filepath.Join(p.dir, defaultRuntime, "pgdata")); err == nil {
-		t.Error("reset left the data directory")
 	}
 }

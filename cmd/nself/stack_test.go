@@ -75,6 +75,34 @@ func TestStack(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	s := p.state()
+	p.sharedSocket(t)
+	p.asked()
+	p.unhealthyStack(t)
+	var urls []compose.URL
+	if err := json.Unmarshal([]byte(p.ok("urls", "--json")), &urls); err != nil || !slices.ContainsFunc(urls, func(u compose.URL) bool { return u.Service == "postgres" }) {
+		t.Error(urls, err)
+	}
+
+	p.asked()
+	p.ok("stop")
+	if asked := p.asked(); asked != "down --remove-orphans --timeout 30" {
+		t.Error(asked)
+	}
+	if _, err := os.Stat(filepath.Dir(s.SocketDir)); !os.IsNotExist(err) {
+		t.Error("stop left the socket directory", err)
+	}
+
+	// With Docker gone the database can still be stopped.
+	p.start()
+	p.docker("echo 'Cannot connect to the Docker daemon' >&2; exit 1")
+	if r := p.run("stop"); r.code != 0 || !strings.Contains(r.out, "PostgreSQL has stopped") || !strings.Contains(r.err, "not checked") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// sharedSocket looks at the socket that containers mount, before and after a restart of the database.
+func (p *projectDir) sharedSocket(t *testing.T) {
+	s := p.state()
 	dir, err := os.Stat(s.SocketDir)
 	if err != nil || dir.Mode().Perm() != 0o755 || !s.Shared {
 		t.Error(dir.Mode(), err, s)
@@ -94,8 +122,10 @@ func TestStack(t *testing.T) {
 	if again, err := os.Stat(s.SocketDir); err != nil || !os.SameFile(dir, again) || !p.state().Shared {
 		t.Error("a restart of the database made another socket directory", err)
 	}
-	p.asked()
+}
 
+// unhealthyStack has services that do not run or are not healthy, as status, health, logs and start show them.
+func (p *projectDir) unhealthyStack(t *testing.T) {
 	p.write("containers", runningStack)
 	if r := p.run("status"); r.code != 1 || !strings.Contains(r.out, "Summary: 2/4") || !strings.Contains(r.out, "Exited (1)") {
 		t.Errorf("%+v", r)
@@ -113,26 +143,6 @@ func TestStack(t *testing.T) {
 	p.write("fail", "")
 	r := p.run("start", "--skip-db-init", "--timeout", "33")
 	if r.code != 1 || !strings.Contains(r.err, "container auth is unhealthy\n") || !strings.Contains(r.err, "nself: start the services: it ended with exit code 1\n  its message is above; nself status says which service") {
-		t.Errorf("%+v", r)
-	}
-	var urls []compose.URL
-	if err := json.Unmarshal([]byte(p.ok("urls", "--json")), &urls); err != nil || !slices.ContainsFunc(urls, func(u compose.URL) bool { return u.Service == "postgres" }) {
-		t.Error(urls, err)
-	}
-
-	p.asked()
-	p.ok("stop")
-	if asked := p.asked(); asked != "down --remove-orphans --timeout 30" {
-		t.Error(asked)
-	}
-	if _, err := os.Stat(filepath.Dir(s.SocketDir)); !os.IsNotExist(err) {
-		t.Error("stop left the socket directory", err)
-	}
-
-	// With Docker gone the database can still be stopped.
-	p.start()
-	p.docker("echo 'Cannot connect to the Docker daemon' >&2; exit 1")
-	if r := p.run("stop"); r.code != 0 || !strings.Contains(r.out, "PostgreSQL has stopped") || !strings.Contains(r.err, "not checked") {
 		t.Errorf("%+v", r)
 	}
 }

@@ -9,12 +9,19 @@ import (
 // TestFiles: the calls on regular files, on the host's and on those in memory.
 func TestFiles(t *testing.T) {
 	for _, dir := range []string{"", "/mem"} {
-		t.Run(dir, func(t *testing.T) { inGuest(t, func(g *guest) { testFile(g, dir+"/f") }) })
+		t.Run(dir, func(t *testing.T) {
+			inGuest(t, func(g *guest) {
+				f := g.open(dir + "/f")
+				testContent(g, f)
+				testModes(g, f, dir+"/f")
+				testNoFile(g)
+			})
+		})
 	}
 }
 
-func testFile(g *guest, name string) {
-	f := g.open(name)
+// testContent reads and writes, moves and cuts.
+func testContent(g *guest, f uint32) {
 	buf, out := g.alloc(4096), g.alloc(64)
 	content := func(want string) {
 		g.t.Helper()
@@ -73,8 +80,12 @@ func testFile(g *guest, name string) {
 	}
 	g.must(abi.SYS_sync_file_range, f, 0, 0, 4096, 0, 2)
 	g.must(abi.SYS_fadvise64_64, f, 0, 0, 4096, 0, 3)
+}
 
-	// Modes.
+// testModes has descriptors that are for one of reading and writing, and bad vectors and pointers.
+func testModes(g *guest, f uint32, name string) {
+	buf := g.alloc(4096)
+	two, into := g.iov(g.str("xy"), 2, 0, 0, g.str("z"), 1), g.iov(buf, 2, buf+100, 3)
 	reader := g.must(abi.SYS_openat, atCWD, g.str(name), abi.O_RDONLY)
 	writer := g.must(abi.SYS_openat, atCWD, g.str(name), abi.O_WRONLY)
 	for _, nr := range []int32{abi.SYS_write, abi.SYS_pwrite64} {
@@ -97,8 +108,12 @@ func testFile(g *guest, name string) {
 	for _, nr := range []int32{abi.SYS_pread64, abi.SYS_pwrite64, abi.SYS_read, abi.SYS_write} {
 		g.fails(abi.EFAULT, nr, f, memSize-1, 2, 0, 0)
 	}
+}
 
-	// What is no file.
+// testNoFile has a pipe, and descriptors that are not open, in a file's place.
+func testNoFile(g *guest) {
+	buf := g.alloc(4096)
+	into := g.iov(buf, 2, buf+100, 3)
 	fds := g.alloc(8)
 	g.must(abi.SYS_pipe2, fds, abi.O_NONBLOCK|abi.O_CLOEXEC)
 	pipe := g.u32(fds)

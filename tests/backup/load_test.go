@@ -90,22 +90,30 @@ func TestUnderLoad(t *testing.T) {
 		{"end", "first second", embeddedpg.RestoreBaseOptions{ArchiveDir: archive, ToEnd: true}},
 	} {
 		tt.o.DataDir = filepath.Join(top, tt.name)
-		if _, err := embeddedpg.RestoreBase(ctx, base, tt.o); err != nil {
-			t.Fatal(tt.name, err)
-		}
-		r := start(t, embeddedpg.Config{DataDir: tt.o.DataDir})
-		n := consistent(t, tt.name, r.ConnString(""))
+		n := restoreBase(t, tt.name, base, tt.o, tt.marks)
 		if n == 0 || n > all || (tt.name == "end") != (n == all) {
 			t.Errorf("%s: %d transactions of %d", tt.name, n, all)
 		}
-		c := connect(t, r.ConnString(""))
-		var marks string
-		if err := c.QueryRow(ctx, "SELECT coalesce(string_agg(name, ' ' ORDER BY at), '') FROM marks").Scan(&marks); err != nil || marks != tt.marks {
-			t.Errorf("%s: marks %q, want %q, %v", tt.name, marks, tt.marks, err)
-		}
-		c.Close(ctx)
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
 	}
+}
+
+// restoreBase restores a base backup, wants marks in it, and returns how many transactions it has.
+func restoreBase(t *testing.T, name string, base *embeddedpg.Backup, o embeddedpg.RestoreBaseOptions, want string) int64 {
+	t.Helper()
+	ctx := context.Background()
+	if _, err := embeddedpg.RestoreBase(ctx, base, o); err != nil {
+		t.Fatal(name, err)
+	}
+	r := start(t, embeddedpg.Config{DataDir: o.DataDir})
+	n := consistent(t, name, r.ConnString(""))
+	c := connect(t, r.ConnString(""))
+	var marks string
+	if err := c.QueryRow(ctx, "SELECT coalesce(string_agg(name, ' ' ORDER BY at), '') FROM marks").Scan(&marks); err != nil || marks != want {
+		t.Errorf("%s: marks %q, want %q, %v", name, marks, want, err)
+	}
+	c.Close(ctx)
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	return n
 }

@@ -109,19 +109,9 @@ func record(t testing.TB, base string, settings map[string]string, seed uint64, 
 	for c := range clients {
 		wg.Go(func() {
 			w := newWorker(c, seed, rec.Position)
-			var err error
-			if w.conn, err = n.connect(ctx, "postgres"); err != nil {
-				fail(err)
+			if err := w.run(ctx, n, done); err != nil {
+				fail(fmt.Errorf("client %d: %w", c, err))
 				return
-			}
-			defer w.conn.Close(ctx)
-			for !done() {
-				if err := w.step(ctx); deadlock(err) {
-					w.conn.Exec(ctx, "ROLLBACK")
-				} else if err != nil {
-					fail(fmt.Errorf("client %d: %w", c, err))
-					return
-				}
 			}
 			model.Clients[c] = w.steps
 		})
@@ -155,6 +145,23 @@ func record(t testing.TB, base string, settings map[string]string, seed uint64, 
 	default:
 	}
 	return rec.Journal(), model
+}
+
+// run takes steps until done.
+func (w *worker) run(ctx context.Context, n *node, done func() bool) error {
+	var err error
+	if w.conn, err = n.connect(ctx, "postgres"); err != nil {
+		return err
+	}
+	defer w.conn.Close(ctx)
+	for !done() {
+		if err := w.step(ctx); deadlock(err) {
+			w.conn.Exec(ctx, "ROLLBACK")
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // deadlock reports whether the server ended a transaction because of one, which is its right.

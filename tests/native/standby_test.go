@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -50,58 +51,76 @@ func TestNativeStandby(t *testing.T) {
 	}
 	run(func(s *embeddedpg.Server, c *pgx.Conn) {
 		execute(c, "CREATE TABLE before AS SELECT 1 AS a")
-		standby := filepath.Join(p.dir, "standby")
-		if err := os.Mkdir(standby, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		os.Chown(standby, nobody, nobody)
-		_, port, _ := net.SplitHostPort(s.Addr().String())
-		backup := p.native("pg_basebackup", "-D", p.inside(standby), "-h", "127.0.0.1", "-p", port, "-U", "postgres", "-R", "--checkpoint=fast")
-		backup.Env = append(backup.Env, "PGPASSWORD="+password)
-		if out, err := backup.CombinedOutput(); err != nil {
-			t.Fatalf("pg_basebackup: %v\n%s", err, out)
-		}
-		if hba, _ := os.ReadFile(filepath.Join(standby, "pg_hba.conf")); len(hba) == 0 || strings.Contains(string(hba), "0.0.0.1") {
-			t.Errorf("the base backup's pg_hba.conf has the rule that lets the program in, or is empty:\n%s", hba)
-		}
-		sockets := filepath.Join(p.dir, "standby-socket")
-		os.Mkdir(sockets, 0o700)
-		os.Chown(sockets, nobody, nobody)
-		native := p.native("postgres", "-D", p.inside(standby), "-c", "listen_addresses=", "-c", "unix_socket_directories="+p.inside(sockets))
-		var log bytes.Buffer
-		native.Stdout, native.Stderr = &log, &log
-		if err := native.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- native.Wait() }()
-		stop := func() {
-			native.Process.Signal(syscall.SIGINT)
-			<-ended
-		}
+		follower := startStandby(t, p, s.Addr())
 		execute(c, "CREATE TABLE after AS SELECT 2 AS a")
-		var seen int
-		var err error
-		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-			select {
-			case err := <-ended:
-				t.Fatalf("the standby ended: %v\n%s", err, log.Bytes())
-			default:
-			}
-			var reader *pgx.Conn
-			if reader, err = connect(sockets); err == nil {
-				err = reader.QueryRow(ctx, "SELECT a FROM after WHERE pg_is_in_recovery()").Scan(&seen)
-				reader.Close(ctx)
-			}
-			if err == nil || time.Now().After(deadline) {
-				break
-			}
-		}
-		stop()
+		seen, err := follower.await(t, "SELECT a FROM after WHERE pg_is_in_recovery()")
+		follower.stop()
 		if err != nil || seen != 2 {
-			t.Fatalf("the standby: %v\n%s", err, log.Bytes())
+			t.Fatalf("the standby: %v\n%s", err, follower.log.Bytes())
 		}
 	})
+}
+
+// standby is a native server that follows ours.
+type standby struct {
+	sockets string
+	process *exec.Cmd
+	log     bytes.Buffer
+	ended   chan error
+}
+
+// startStandby makes a base backup of our server with the native pg_basebackup, and starts a native server on it.
+func startStandby(t *testing.T, p place, of net.Addr) *standby {
+	t.Helper()
+	data := filepath.Join(p.dir, "standby")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	os.Chown(data, nobody, nobody)
+	_, port, _ := net.SplitHostPort(of.String())
+	backup := p.native("pg_basebackup", "-D", p.inside(data), "-h", "127.0.0.1", "-p", port, "-U", "postgres", "-R", "--checkpoint=fast")
+	backup.Env = append(backup.Env, "PGPASSWORD="+password)
+	if out, err := backup.CombinedOutput(); err != nil {
+		t.Fatalf("pg_basebackup: %v\n%s", err, out)
+	}
+	if hba, _ := os.ReadFile(filepath.Join(data, "pg_hba.conf")); len(hba) == 0 || strings.Contains(string(hba), "0.0.0.1") {
+		t.Errorf("the base backup's pg_hba.conf has the rule that lets the program in, or is empty:\n%s", hba)
+	}
+	s := &standby{sockets: filepath.Join(p.dir, "standby-socket"), ended: make(chan error, 1)}
+	os.Mkdir(s.sockets, 0o700)
+	os.Chown(s.sockets, nobody, nobody)
+	s.process = p.native("postgres", "-D", p.inside(data), "-c", "listen_addresses=", "-c", "unix_socket_directories="+p.inside(s.sockets))
+	s.process.Stdout, s.process.Stderr = &s.log, &s.log
+	if err := s.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { s.ended <- s.process.Wait() }()
+	return s
+}
+
+// await waits until the standby answers a query with a row.
+func (s *standby) await(t *testing.T, sql string) (seen int, err error) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		select {
+		case err := <-s.ended:
+			t.Fatalf("the standby ended: %v\n%s", err, s.log.Bytes())
+		default:
+		}
+		var reader *pgx.Conn
+		if reader, err = connect(s.sockets); err == nil {
+			err = reader.QueryRow(t.Context(), sql).Scan(&seen)
+			reader.Close(t.Context())
+		}
+		if err == nil || time.Now().After(deadline) {
+			return seen, err
+		}
+	}
+}
+
+func (s *standby) stop() {
+	s.process.Process.Signal(syscall.SIGINT)
+	<-s.ended
 }
 
 // TestNativeValues opens a data directory whose files have every value that a native server takes and ours does not:

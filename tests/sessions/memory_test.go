@@ -167,6 +167,23 @@ func TestErrorsFree(t *testing.T) {
 	}
 }
 
+// shortly opens a connection, makes a query, and closes it.
+func shortly(cfg *pgx.ConnConfig) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	c, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer c.Close(ctx)
+	var pid uint32
+	err = c.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid)
+	if err == nil && pid != c.PgConn().PID() {
+		err = fmt.Errorf("backend %d answers as %d", c.PgConn().PID(), pid)
+	}
+	return err
+}
+
 // TestShortConnections opens and closes connections, each with a query: over the Unix socket with a password
 // every other one, else within the program.
 func TestShortConnections(t *testing.T) {
@@ -188,21 +205,6 @@ func TestShortConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	short := func(cfg *pgx.ConnConfig) error {
-		ctx, cancel := context.WithTimeout(context.Background(), limit)
-		defer cancel()
-		c, err := pgx.ConnectConfig(ctx, cfg)
-		if err != nil {
-			return err
-		}
-		defer c.Close(ctx)
-		var pid uint32
-		err = c.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid)
-		if err == nil && pid != c.PgConn().PID() {
-			err = fmt.Errorf("backend %d answers as %d", c.PgConn().PID(), pid)
-		}
-		return err
-	}
 	connections := func(n int) {
 		t.Helper()
 		var wg sync.WaitGroup
@@ -210,7 +212,7 @@ func TestShortConnections(t *testing.T) {
 		for range cap(errs) {
 			wg.Go(func() {
 				for i := range n / cap(errs) {
-					if err := short([]*pgx.ConnConfig{outside, inside}[i%2]); err != nil {
+					if err := shortly([]*pgx.ConnConfig{outside, inside}[i%2]); err != nil {
 						errs <- err
 						return
 					}

@@ -244,20 +244,15 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestRandomOperations makes many operations and compares the image of which nothing is lost with the live tree,
-// and that every policy gives a tree in which flushed files are whole.
-func TestRandomOperations(t *testing.T) {
-	m := vfs.NewMem(vfs.MemOptions{})
-	r, err := vfstest.NewRecorder(m)
-	must(t, err)
-	rng := rand.New(rand.NewPCG(7, 7))
+// operate makes n operations.
+func operate(t *testing.T, r vfs.FS, rng *rand.Rand, n int) {
 	name := func() string {
 		if rng.IntN(2) == 0 {
 			return fmt.Sprintf("/%d", rng.IntN(8))
 		}
 		return fmt.Sprintf("/%d/%d", rng.IntN(8), rng.IntN(4))
 	}
-	for range 1500 {
+	for range n {
 		switch rng.IntN(12) {
 		case 0:
 			r.Mkdir(name(), 0o700)
@@ -287,6 +282,16 @@ func TestRandomOperations(t *testing.T) {
 			f.Close()
 		}
 	}
+}
+
+// TestRandomOperations makes many operations and compares the image of which nothing is lost with the live tree,
+// and that every policy gives a tree in which flushed files are whole.
+func TestRandomOperations(t *testing.T) {
+	m := vfs.NewMem(vfs.MemOptions{})
+	r, err := vfstest.NewRecorder(m)
+	must(t, err)
+	rng := rand.New(rand.NewPCG(7, 7))
+	operate(t, r, rng, 1500)
 	live := map[string]string{}
 	walk(t, m, "/", live)
 	var saved bytes.Buffer
