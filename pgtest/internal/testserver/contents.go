@@ -11,19 +11,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// image is the contents of a template's directory, for copies of it.
-type image struct {
-	files []imageFile
+// contents are the contents of a template's directory, for copies of it.
+type contents struct {
+	files []contentFile
 	size  int64 // bytes
 }
 
-type imageFile struct {
+type contentFile struct {
 	name string
 	data []byte
 	size int64 // bytes: zeros follow the data
 }
 
-func (im *image) add(f imageFile) {
+func (im *contents) add(f contentFile) {
 	im.files = append(im.files, f)
 	im.size += f.size
 }
@@ -33,12 +33,12 @@ const maxImage = 256 << 20
 
 var errTooLarge = errors.New("the template is too large to be held in memory")
 
-func readImage(dir string) (*image, error) {
+func readContents(dir string) (*contents, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	im := &image{}
+	im := &contents{}
 	for _, e := range entries {
 		if !e.Type().IsRegular() {
 			return nil, errors.New("the template's directory holds something that is not a file: " + e.Name())
@@ -54,7 +54,7 @@ func readImage(dir string) (*image, error) {
 		if err != nil {
 			return nil, err
 		}
-		im.add(imageFile{e.Name(), data, int64(len(data))})
+		im.add(contentFile{e.Name(), data, int64(len(data))})
 	}
 	return im, nil
 }
@@ -63,7 +63,7 @@ func readImage(dir string) (*image, error) {
 const batch = 32
 
 // write makes the directory dir with the files in it. On error nothing is left.
-func (im *image) write(dir string) error {
+func (im *contents) write(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (im *image) write(dir string) error {
 }
 
 // writeInto writes the files below the directory dir, whose subdirectories are there.
-func (im *image) writeInto(dir string) error {
+func (im *contents) writeInto(dir string) error {
 	top, err := os.Open(dir)
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func (im *image) writeInto(dir string) error {
 }
 
 // write makes the file below an open directory. It calls the system directly: an os.File costs as much as the call.
-func (f *imageFile) write(dir int) error {
+func (f *contentFile) write(dir int) error {
 	fd, err := unix.Openat(dir, f.name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return err

@@ -33,11 +33,11 @@ type hub struct {
 
 // template is a database to clone.
 type template struct {
-	name  string
-	mu    sync.Mutex // held while it is made
-	image *image     // nil: CREATE DATABASE clones it
-	size  int64      // bytes
-	made  bool
+	name     string
+	mu       sync.Mutex // held while it is made
+	contents *contents  // nil: CREATE DATABASE clones it
+	size     int64      // bytes
+	made     bool
 }
 
 const (
@@ -51,9 +51,9 @@ const sessionsKept = 4
 
 // newHub returns the hub of a server on which nobody has been yet. blank is what template1 consists of; without it
 // databases are made by CREATE DATABASE.
-func newHub(ctx context.Context, server *embeddedpg.Server, blank *image) *hub {
+func newHub(ctx context.Context, server *embeddedpg.Server, blank *contents) *hub {
 	h := &hub{server: server, files: blank != nil, ctx: ctx, idle: make(chan *sqlwire.Conn, sessionsKept)}
-	t := &template{name: Blank, image: blank, size: blankSize, made: true}
+	t := &template{name: Blank, contents: blank, size: blankSize, made: true}
 	h.mu.templates = map[string]*template{Blank: t}
 	h.mu.databases = map[string]*template{}
 	return h
@@ -126,7 +126,7 @@ func (h *hub) seal(ctx context.Context, t *template) error {
 		return fmt.Errorf("read the size of template %s: %w", t.name, err)
 	}
 	if h.files {
-		t.image, err = readImage(h.base(rows[0][0]))
+		t.contents, err = readContents(h.base(rows[0][0]))
 		if err != nil && !errors.Is(err, errTooLarge) {
 			return err
 		}
@@ -158,7 +158,7 @@ func (h *hub) newName(test string) string {
 // clone makes a database of a template.
 func (h *hub) clone(ctx context.Context, t *template, name string) error {
 	var err error
-	if t.image == nil {
+	if t.contents == nil {
 		err = h.create(ctx, t.name, name, "")
 	} else {
 		err = h.cloneFiles(ctx, t, name)
@@ -207,7 +207,7 @@ func (h *hub) cloneFiles(ctx context.Context, t *template, name string) error {
 		return err
 	}
 	oid := rows[0][0]
-	if err := t.image.write(h.base(oid)); err != nil {
+	if err := t.contents.write(h.base(oid)); err != nil {
 		return err
 	}
 	from := sqlwire.Literal(t.name)

@@ -35,7 +35,7 @@ type packFile struct {
 type pack struct {
 	password string
 	dirs     []string
-	all      image // with names relative to the data directory
+	all      contents // with names relative to the data directory
 	mapped   []byte
 }
 
@@ -133,7 +133,7 @@ func openPack(name string) (*pack, error) {
 			p.close()
 			return nil, bad
 		}
-		p.all.add(imageFile{name: file.Name, data: rest[:file.Data:file.Data], size: file.Size})
+		p.all.add(contentFile{name: file.Name, data: rest[:file.Data:file.Data], size: file.Size})
 		rest = rest[file.Data:]
 	}
 	return p, nil
@@ -149,7 +149,7 @@ func (p *pack) write(dir string, later ...string) (rest func() error, err error)
 			return nil, err
 		}
 	}
-	var now, then image
+	var now, then contents
 	for _, f := range p.all.files {
 		if slices.Contains(later, filepath.Dir(f.name)) {
 			then.add(f)
@@ -161,8 +161,8 @@ func (p *pack) write(dir string, later ...string) (rest func() error, err error)
 }
 
 // below returns the files of one directory, by their names there.
-func (p *pack) below(dir string) *image {
-	im := &image{}
+func (p *pack) below(dir string) *contents {
+	im := &contents{}
 	for _, f := range p.all.files {
 		if filepath.Dir(f.name) == dir {
 			f.name = filepath.Base(f.name)
@@ -172,5 +172,5 @@ func (p *pack) below(dir string) *image {
 	return im
 }
 
-// close unmaps the pack: its images must not be used any more.
+// close unmaps the pack: its contents must not be used any more.
 func (p *pack) close() { unix.Munmap(p.mapped) }

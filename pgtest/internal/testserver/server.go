@@ -123,7 +123,7 @@ func Start(ctx context.Context, settings map[string]string) (s *Server, err erro
 	life, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	// Autovacuum would write to templates.
-	var blank *image
+	var blank *contents
 	if !vacuumed {
 		blank = cluster.below(template1Dir)
 	}
