@@ -60,19 +60,14 @@ transaction, and files with BEGIN and COMMIT of their own, run without one.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.migrateUp(cmd, f) },
 	}
-	c.PersistentFlags().StringVar(&f.dir, "migration-dir", "", "the directory of the files")
-	c.PersistentFlags().BoolVarP(&f.json, "json", "j", false, "print JSON")
-	f.runFlags(c)
 	up := &cobra.Command{
 		Use: "up", Aliases: []string{"apply"}, Short: "Apply what is pending", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.migrateUp(cmd, f) },
 	}
-	f.runFlags(up)
 	down := &cobra.Command{
 		Use: "down", Short: "Undo the migration applied last, by its down file", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.migrateDown(cmd, f) },
 	}
-	f.runFlags(down)
 	status := &cobra.Command{
 		Use: "status", Short: "List the migrations and whether they were applied", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.migrateStatus(cmd, f) },
@@ -81,16 +76,22 @@ transaction, and files with BEGIN and COMMIT of their own, run without one.`,
 		Use: "create NAME", Short: "Make the empty files of a migration", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return p.migrateCreate(cmd, f, args[0]) },
 	}
-	c.AddCommand(up, down, status, create)
+	f.add(c, "migration-dir", up, down)
+	c.AddCommand(status, create)
 	return c
 }
 
-// runFlags are those of commands that change the database.
-func (f *migrateFlags) runFlags(c *cobra.Command) {
-	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and do nothing")
-	c.Flags().IntVar(&f.steps, "steps", 0, "at most this many files (default: all; of down: one)")
-	c.Flags().DurationVar(&f.lock, "lock-timeout", defaultLockTimeout, "how long to wait for a lock; 0: no limit")
-	c.Flags().DurationVar(&f.execute, "statement-timeout", defaultStatementTimeout, "how long a statement may take; 0: no limit")
+// add gives a command its subcommands that change the database, and to it and them their flags.
+func (f *migrateFlags) add(c *cobra.Command, dirFlag string, runs ...*cobra.Command) {
+	c.AddCommand(runs...)
+	c.PersistentFlags().StringVar(&f.dir, dirFlag, "", "the directory of the files")
+	c.PersistentFlags().BoolVarP(&f.json, "json", "j", false, "print JSON")
+	for _, run := range append(runs, c) {
+		run.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and do nothing")
+		run.Flags().IntVar(&f.steps, "steps", 0, "at most this many files (default: all; of down: one)")
+		run.Flags().DurationVar(&f.lock, "lock-timeout", defaultLockTimeout, "how long to wait for a lock; 0: no limit")
+		run.Flags().DurationVar(&f.execute, "statement-timeout", defaultStatementTimeout, "how long a statement may take; 0: no limit")
+	}
 }
 
 // open connects and finds the directory.

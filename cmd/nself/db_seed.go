@@ -33,14 +33,10 @@ With a file, that one is run, whether or not it was before.`,
 			return p.migrateUp(cmd, f)
 		},
 	}
-	c.PersistentFlags().StringVar(&f.dir, "seed-dir", "", "the directory of the files")
-	c.PersistentFlags().BoolVarP(&f.json, "json", "j", false, "print JSON")
-	f.runFlags(c)
 	run := &cobra.Command{
 		Use: "run", Short: "Apply what is pending", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.migrateUp(cmd, f) },
 	}
-	f.runFlags(run)
 	list := &cobra.Command{
 		Use: "list", Short: "List the seeds and whether they were applied", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.migrateStatus(cmd, f) },
@@ -49,7 +45,8 @@ With a file, that one is run, whether or not it was before.`,
 		Use: "verify", Short: "Fail unless each seed was applied as it is now", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.seedVerify(cmd, f) },
 	}
-	c.AddCommand(run, list, verify)
+	f.add(c, "seed-dir", run)
+	c.AddCommand(list, verify)
 	return c
 }
 
