@@ -77,19 +77,25 @@ func (p *Process) sock(fd int32) (*openFile, *stream, abi.Errno) {
 	return f, s, 0
 }
 
+// sockAddress returns the socket a[0], and the address at a[1] of a[2] bytes; other is the error of one of another family.
+func (p *Process) sockAddress(a *[6]int32, other abi.Errno) (*openFile, *stream, address, abi.Errno) {
+	f, s, e := p.sock(a[0])
+	if e != 0 {
+		return nil, nil, address{}, e
+	}
+	addr, e := p.address(a[1], a[2])
+	if e == 0 && addr.family != s.domain {
+		e = other
+	}
+	return f, s, addr, e
+}
+
 // bind names a Unix socket in the guest's tree, or gives a datagram socket a port. Stream sockets of the
 // network are bound by the host program, never by a guest: it may name those that are bound for it (Config.Bound).
 func (p *Process) bind(a *[6]int32) (int32, abi.Errno) {
-	_, s, e := p.sock(a[0])
+	_, s, addr, e := p.sockAddress(a, abi.EINVAL)
 	if e != 0 {
 		return 0, e
-	}
-	addr, e := p.address(a[1], a[2])
-	if e != 0 {
-		return 0, e
-	}
-	if addr.family != s.domain {
-		return 0, abi.EINVAL
 	}
 	switch {
 	case s.domain == abi.AF_UNIX:
@@ -116,16 +122,9 @@ func (p *Process) bind(a *[6]int32) (int32, abi.Errno) {
 // connect reaches a listening process of this kernel, a Unix socket of the host where Config.HostPath names
 // one, or a network address.
 func (p *Process) connect(a *[6]int32) (int32, abi.Errno) {
-	f, s, e := p.sock(a[0])
+	f, s, addr, e := p.sockAddress(a, abi.EAFNOSUPPORT)
 	if e != 0 {
 		return 0, e
-	}
-	addr, e := p.address(a[1], a[2])
-	if e != 0 {
-		return 0, e
-	}
-	if addr.family != s.domain {
-		return 0, abi.EAFNOSUPPORT
 	}
 	var sa unix.Sockaddr
 	if s.domain == abi.AF_UNIX {
