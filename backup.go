@@ -68,7 +68,7 @@ func (f BackupFormat) Physical() bool { return backup.Format(f).Physical() }
 
 // Reasons for which a backup is not used, for errors.Is.
 var (
-	ErrNoBackup         = backup.ErrNoBackup      // none has that ID, or there is none
+	ErrNoBackup         = backup.ErrNoBackup      // no backup has that ID, or there is none at all
 	ErrBackupDamaged    = backup.ErrDamaged       // a file of it is missing or has changed
 	ErrBackupIncomplete = backup.ErrIncomplete    // a file that someone else made may be half of a dump; see RestoreOptions.Incomplete
 	ErrOtherDatabase    = backup.ErrOtherDatabase // it is a dump of another database than the one to replace
@@ -80,9 +80,9 @@ type BackupOptions struct {
 	Dir      string       // directory of backups, made with mode 0700; default .nself/backups in the home directory
 	Name     string       // whose backup it is, as the first part of the ID; default the database's name, or "cluster" for a base backup
 	Tag      string       // optional suffix of the ID; default none
-	Database string       // of a dump; default Config.Database
-	Format   BackupFormat // default BackupCustom or BackupBaseTar
-	NoSums   bool         // do not count and add up the tables: quicker, and VerifyBackup can compare nothing
+	Database string       // which to dump; default Config.Database; a base backup has them all
+	Format   BackupFormat // default BackupCustom for a dump, BackupBaseTar for a base backup
+	NoSums   bool         // do not count and add up the tables: quicker, and VerifyBackup can compare nothing; default: it is done
 
 	// Progress is called while the backup is made, from other goroutines, never twice at once. It must not block.
 	// Default: none.
@@ -120,7 +120,8 @@ const (
 
 // Backup dumps one database while the server goes on working. The dump shows one snapshot, and so do the numbers that
 // [VerifyBackup] compares. It returns when the backup is on disk. If ctx ends, or anything fails, or the program is
-// killed, there is nothing that [Backups] lists or that looks complete. It is safe to make several at once.
+// killed, there is nothing that [Backups] lists or that looks complete. It is safe to make several at once. Reasons that a
+// person can put right are an *Error; what PostgreSQL or pg_dump say is in the error's text.
 func (s *Server) Backup(ctx context.Context, o BackupOptions) (*Backup, error) {
 	if o.Database == "" {
 		o.Database = s.cfg.Database
@@ -129,7 +130,8 @@ func (s *Server) Backup(ctx context.Context, o BackupOptions) (*Backup, error) {
 }
 
 // BaseBackup copies the whole cluster with pg_basebackup while the server goes on working, for [RestoreBase]. With
-// Config.ArchiveDir it fails unless the log is archived there up to the end of the backup. Otherwise it is as [Server.Backup].
+// Config.ArchiveDir it fails ([ErrNotArchived]) unless the log is archived there up to the end of the backup. Otherwise it is as
+// [Server.Backup].
 func (s *Server) BaseBackup(ctx context.Context, o BackupOptions) (*Backup, error) {
 	return s.create(ctx, o, backup.CreateBase)
 }
@@ -169,7 +171,8 @@ func (s *Server) CheckArchive(ctx context.Context) error {
 }
 
 // Backups returns the backups in a directory, oldest first; only those of one name if name is not empty. An empty dir is
-// .nself/backups in the home directory. A directory that does not exist holds none. Damaged backups are among them.
+// .nself/backups in the home directory. A directory that does not exist holds none; one that cannot be read is an *Error. Damaged backups
+// are among them.
 func Backups(ctx context.Context, dir, name string) ([]Backup, error) {
 	found, err := backup.List(ctx, dir, name)
 	var all []Backup
@@ -180,8 +183,8 @@ func Backups(ctx context.Context, dir, name string) ([]Backup, error) {
 }
 
 // FindBackup returns the backup that id names: an ID in dir, or "latest" of those with the name (of all, if name is
-// empty), or the path of a file or directory, which may be a dump that another program made with PostgreSQL's own. A damaged
-// backup is an error ([ErrBackupDamaged]), also as the latest one.
+// empty), or the path of a file or directory, which may be a dump that another program made with PostgreSQL's own. Where there is
+// none the error is [ErrNoBackup]. A damaged backup is an error ([ErrBackupDamaged]), also as the latest one.
 func FindBackup(ctx context.Context, dir, name, id string) (*Backup, error) {
 	return publicBackup(backup.Find(ctx, dir, name, id))
 }

@@ -16,7 +16,8 @@ import (
 )
 
 // Config describes a server. The zero value is a temporary server for this program alone. Start copies
-// it: changes made later have no effect.
+// it: changes made later have no effect. Relative paths are those of the working directory at that time. What a
+// field cannot be is an *Error of Start that names the field, and nothing is made or started then.
 type Config struct {
 	// DataDir is the data directory. If it does not exist or is empty, a new cluster is made there: UTF8,
 	// the builtin C.UTF-8 locale, data checksums on, scram-sha-256 passwords. If it holds a cluster of
@@ -31,8 +32,8 @@ type Config struct {
 	CopyFrom string
 
 	// SocketDir is the directory of the Unix socket, whose name is .s.PGSQL.<Port>. It is made, with mode
-	// 0700, if it does not exist. Its path may have about 90 bytes. Default: a temporary directory that
-	// Close removes.
+	// 0700, if it does not exist. Its path may have about 90 bytes, as Unix sockets' names are short. Default: a
+	// temporary directory that Close removes.
 	SocketDir string
 
 	// SocketMode is the permissions of the Unix socket. Whoever may connect still needs a password.
@@ -66,6 +67,7 @@ type Config struct {
 	// then includes. Those that decide how the server and this program meet (port, listen_addresses, logging_collector ...)
 	// are refused, and so are values that 32-bit memory has no room for (docs/limits.md); where such a value stands in the
 	// data directory's files, it is lowered with a warning in the log. "fsync": "off" makes a crash lose or corrupt data.
+	// Default: none.
 	Settings map[string]string
 
 	// Mounts are host directories that the server may use besides its data directory: COPY and
@@ -106,10 +108,10 @@ type Config struct {
 	// and nobody else may write it. Default: .nself/cache in the home directory.
 	CacheDir string
 
-	// CompileLater shortens the first Start on a machine by an eighth: it compiles code that runs a tenth slower, and the good code
-	// in the background, for sessions that begin once that is there. It suits a program that stays: what one that
-	// ends within the next ten seconds or so has not finished, the next one begins again. Close does not wait for it. With
-	// ExtensionDirs it has no effect. Default: Start compiles the good code.
+	// CompileLater shortens the first Start on a machine by an eighth: it compiles code that runs a tenth slower, and then, in
+	// the background, the optimised code, for sessions that begin once that is there. It suits a long-running program: what
+	// one that ends within the next ten seconds or so has not finished, the next one begins again. Close does not wait for
+	// it. With ExtensionDirs it has no effect. Default: Start compiles the optimised code.
 	CompileLater bool
 
 	// ServerModule is the path of a postgres.wasm to run in place of the embedded one, as this project's make
@@ -127,17 +129,17 @@ type Config struct {
 	// first. Default: in this process.
 	ChildProcess bool
 
-	// ShutdownTimeout is how long Close waits for the last checkpoint, before it stops the server as a
-	// crash would. Default 60 s.
+	// ShutdownTimeout is how long Close waits for the sessions' end and the last checkpoint, before it stops the server
+	// as a crash would. Default 60 s; a negative one is refused.
 	ShutdownTimeout time.Duration
 }
 
 // Mount makes a directory of the host visible to the server, as a volume does for a container. Every SQL
 // superuser can then read its files and, unless it is ReadOnly, write them.
 type Mount struct {
-	Host     string // host directory; must exist
-	Guest    string // its absolute path for the server, such as /mnt/files
-	ReadOnly bool
+	Host     string // directory of the host; must exist
+	Guest    string // its absolute path for the server, such as /mnt/files; none that the server needs itself, as /pgsql
+	ReadOnly bool   // the server can only read it; default: it can write too
 }
 
 // Progress tells where Start is.

@@ -52,6 +52,8 @@ type DatabaseSize struct {
 //
 // The dump's files are compared with their checksums first. One that someone else made has none: then it must be whole as far as
 // its own format tells, and must not change while it is read.
+//
+// Errors of a backup that is not restored are [ErrBackupDamaged], [ErrBackupIncomplete] and [ErrOtherDatabase].
 func (s *Server) Restore(ctx context.Context, b *Backup, o RestoreOptions) (Restored, error) {
 	kept, err := b.known()
 	if err != nil {
@@ -79,12 +81,12 @@ func (s *Server) Restore(ctx context.Context, b *Backup, o RestoreOptions) (Rest
 
 // RestoreBaseOptions say which state of a cluster [RestoreBase] makes.
 type RestoreBaseOptions struct {
-	DataDir    string               // required; no server may be running on it
+	DataDir    string               // the data directory to make or replace; required; no server may be running on it
 	ArchiveDir string               // what Config.ArchiveDir was; default none
 	Time       time.Time            // the last moment whose commits are there; default the moment at which the backup ended
 	ToEnd      bool                 // instead of Time: everything that the log holds, which must have no gap
 	Timeline   string               // which timeline to follow, as recovery_target_timeline; default "latest"
-	CacheDir   string               // as in Config
+	CacheDir   string               // as in Config, with its default
 	Progress   func(BackupProgress) // as in BackupOptions
 
 	// Incomplete takes a base backup of someone else's that has no backup_manifest. Default: that is an error
@@ -100,7 +102,8 @@ type RestoredBase struct {
 // RestoreBase makes a data directory of a base backup, recovers it up to the moment that is wanted, and puts it in its place in one
 // step. A data directory that is there already is kept under another name beside it. Log that had not been archived
 // is taken from there, if it is of the same cluster. If ctx ends, or anything fails, or the program is killed, the
-// old data directory is as it was, or the new one is complete and in its place.
+// old data directory is as it was, or the new one is complete and in its place. A running server on DataDir is an *Error, and so is
+// a moment that the backup and the log do not reach; a backup that is not used, [ErrBackupDamaged] or [ErrBackupIncomplete].
 func RestoreBase(ctx context.Context, b *Backup, o RestoreBaseOptions) (RestoredBase, error) {
 	kept, err := b.known()
 	if err != nil {
@@ -129,7 +132,8 @@ type VerifiedBackup struct {
 
 // VerifyBackup proves a backup: it compares the files with their checksums and restores it into a temporary server. A dump's tables are
 // counted and added up, and must be what the database held when it was backed up. A base backup passes pg_verifybackup and is
-// recovered, and all its tables are read. It needs room for the restored data in the temporary directory.
+// recovered, and all its tables are read. It needs room for the restored data in the temporary directory. A backup that
+// fails is an *Error, which is [ErrBackupDamaged] where a file is not what it was.
 func VerifyBackup(ctx context.Context, b *Backup, o VerifyBackupOptions) (VerifiedBackup, error) {
 	kept, err := b.known()
 	if err != nil {

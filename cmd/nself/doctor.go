@@ -162,13 +162,13 @@ func (p *project) checkSecrecy(fix bool) finding {
 
 // checkModule looks at PGLITE_WASM_PATH.
 func (p *project) checkModule() finding {
-	if p.Engine == "" {
-		return fine("engine", "PostgreSQL %s, built in", ownVersions().PostgreSQL)
+	if p.ServerModule == "" {
+		return fine("server module", "PostgreSQL %s, built in", ownVersions().PostgreSQL)
 	}
-	if _, err := programs.ReadServerModule(p.Engine); err != nil {
-		return failed("engine", err)
+	if _, err := programs.ReadServerModule(p.ServerModule); err != nil {
+		return failed("server module", err)
 	}
-	return warned("engine", &embeddedpg.Error{Op: "use", Path: p.Engine, Err: errors.New("it runs instead of the built-in PostgreSQL"), Hint: "unset PGLITE_WASM_PATH unless that is meant"})
+	return warned("server module", &embeddedpg.Error{Op: "use", Path: p.ServerModule, Err: errors.New("it runs instead of the built-in PostgreSQL"), Hint: "unset PGLITE_WASM_PATH unless that is meant"})
 }
 
 // checkRuntime looks at the runtime directory and at what runs in it.

@@ -21,7 +21,7 @@ const tooManyConnections = "53300"
 const reservedWay = `nself psql replication=database`
 
 // connectReserved connects as connect does, or if all connections are taken in the way that is kept for nself: as a replication
-// client, which has a slot of its own (max_wal_senders) and takes SQL too, by the simple protocol. full tells which it was.
+// client, which has room of its own (max_wal_senders) and takes SQL too, by the simple protocol. full tells which it was.
 func (d database) connectReserved(ctx context.Context) (c *pgx.Conn, full bool, err error) {
 	cfg, err := d.config()
 	if err != nil {

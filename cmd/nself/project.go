@@ -64,7 +64,7 @@ func (p *project) options() (supervisor.Options, error) {
 	}
 	archive, err := p.archiveDir()
 	return supervisor.Options{
-		Runtime: p.Runtime, Project: p.Dir, Name: p.Name, Port: d.Port, User: d.User, Password: d.Password, Database: d.Name, Module: p.Engine,
+		Runtime: p.Runtime, Project: p.Dir, Name: p.Name, Port: d.Port, User: d.User, Password: d.Password, Database: d.Name, Module: p.ServerModule,
 		Settings: compose.Settings(d), ArchiveDir: archive, SessionMemory: d.SessionMemory,
 	}, err
 }

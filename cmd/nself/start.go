@@ -99,8 +99,8 @@ func (p *project) start(cmd *cobra.Command, o startOptions) error {
 	if o.only != "" && o.only != "postgres" {
 		return &embeddedpg.Error{Op: "start", Path: o.only, Err: errors.New("it cannot be started on its own"), Hint: "only postgres can: nself start --embedded-pg --only postgres"}
 	}
-	if p.Embedded && p.Engine != "" {
-		if _, err := programs.ReadServerModule(p.Engine); err != nil {
+	if p.Embedded && p.ServerModule != "" {
+		if _, err := programs.ReadServerModule(p.ServerModule); err != nil {
 			return err
 		}
 	}

@@ -47,7 +47,7 @@ func answer(t *testing.T, network, address string) string {
 
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "front")
+	dir, err := os.MkdirTemp("/tmp", "listen")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ type ServerModule struct {
 }
 
 // OpModule is the Op of errors about an override.
-const OpModule = "use the engine module"
+const OpModule = "use the server module"
 
 // overrideHint is what to do about an override that cannot be used.
 const overrideHint = "leave Config.ServerModule empty: PostgreSQL " + image.Version + " is built in; an override is a postgres.wasm made by this project's `make wasm`"

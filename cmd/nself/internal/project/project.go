@@ -15,13 +15,13 @@ import (
 
 // Project is one directory's configuration. It is read-only after Load and SetEmbedded.
 type Project struct {
-	Dir      string   // absolute
-	Name     string   // PROJECT_NAME, or made from the directory's name; the prefix of container names
-	Env      string   // dev, staging or prod
-	Embedded bool     // the database runs inside nself: NSELF_EMBEDDED_PG, or --embedded-pg
-	Runtime  string   // absolute; the embedded database's directory
-	Engine   string   // absolute path of a module in place of the built-in one: PGLITE_WASM_PATH; "" is none
-	Files    []string // the .env files that were read, in the order of the cascade
+	Dir          string   // absolute
+	Name         string   // PROJECT_NAME, or made from the directory's name; the prefix of container names
+	Env          string   // dev, staging or prod
+	Embedded     bool     // the database runs inside nself: NSELF_EMBEDDED_PG, or --embedded-pg
+	Runtime      string   // absolute; the embedded database's directory
+	ServerModule string   // absolute path of a postgres.wasm in place of the built-in one: PGLITE_WASM_PATH; "" is none
+	Files        []string // the .env files that were read, in the order of the cascade
 
 	vars map[string]string
 }
@@ -82,7 +82,7 @@ func (p *Project) complete() (err error) {
 	}
 	p.Runtime = p.path(cmp.Or(p.vars["NSELF_RUNTIME_DIR"], filepath.FromSlash(defaultRuntime)))
 	if v := p.vars["PGLITE_WASM_PATH"]; v != "" {
-		p.Engine = p.path(v)
+		p.ServerModule = p.path(v)
 	}
 	p.Name = cmp.Or(p.vars["PROJECT_NAME"], projectName(filepath.Base(p.Dir)))
 	return nil

@@ -70,7 +70,7 @@ func TestCascade(t *testing.T) {
 
 func TestFields(t *testing.T) {
 	p := load(t, map[string]string{".env": "NSELF_EMBEDDED_PG=true\nNSELF_RUNTIME_DIR=run\nPGLITE_WASM_PATH=/x/../pg.wasm\nPROJECT_NAME=shop\n"})
-	if !p.Embedded || p.Runtime != filepath.Join(p.Dir, "run") || p.Engine != "/pg.wasm" || p.Name != "shop" {
+	if !p.Embedded || p.Runtime != filepath.Join(p.Dir, "run") || p.ServerModule != "/pg.wasm" || p.Name != "shop" {
 		t.Errorf("%+v", p)
 	}
 	p.SetEmbedded(false)
@@ -78,7 +78,7 @@ func TestFields(t *testing.T) {
 		t.Error("--embedded-pg=false does not win")
 	}
 	p = load(t, nil)
-	if p.Embedded || p.Runtime != filepath.Join(p.Dir, ".nself", "embedded-pg") || p.Engine != "" {
+	if p.Embedded || p.Runtime != filepath.Join(p.Dir, ".nself", "embedded-pg") || p.ServerModule != "" {
 		t.Errorf("%+v", p)
 	}
 }

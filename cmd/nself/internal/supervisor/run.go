@@ -27,7 +27,7 @@ type Options struct {
 	Password string // the superuser's; "": the one kept, or a new random one
 	Database string // is made if it does not exist; "": postgres
 	CacheDir string // of compiled code; "": the default
-	Module   string // path of an engine module in place of the embedded one; "": none
+	Module   string // path of a server module in place of the embedded one; "": none
 
 	// Shared opens the socket to programs that see its directory from elsewhere, such as containers: the
 	// directory has mode 0755 and the socket 0666, inside a parent that is this user's alone. The directory

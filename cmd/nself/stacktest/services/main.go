@@ -1,4 +1,4 @@
-// Command services stands in for Hasura and Auth where their images are not to be had. By the name it is called it is
+// Command services stands in for Hasura and Auth where their Docker images are unavailable. By the name it is called it is
 // one of the two, towards the database and towards each other as they are: the same kind of pools, statement
 // names, transactions, locks and cancellations. It understands no GraphQL. As curl and wget it is the program of their
 // health checks, and as entrypoint that of PostgreSQL's image.
