@@ -23,12 +23,14 @@ compile() { # FILE.ll
 	llvm opt $opt "$1" -o "$1.bc" && llvm llc $llc -filetype=obj "$1.bc" -o "$1.o" && rm "$1.bc"
 }
 
-flags=$(cd "$top" && go run ./cmd/wasm2llvm -stackdepth env.stackdepth -image -export _start "$module" "$work")
+flags=$(cd "$top" && go run ./cmd/wasm2llvm -stackdepth env.stackdepth -image -symbols -export _start "$module" "$work")
 opt=$(sed -n 's/^opt //p' <<<"$flags") llc=$(sed -n 's/^llc //p' <<<"$flags")
 export root opt llc
 export -f llvm compile
 printf '%s\n' "$work"/*.ll | xargs -P "${NATIVE_JOBS:-$(nproc)}" -I{} bash -c 'compile {}'
-for source in "$runtime"/*.[cS]; do
+sources=("$runtime"/*.[cS])
+! grep -q '^side$' <<<"$flags" || sources=("$runtime"/{memory,shared,instantiate}.c "$runtime"/side/side.c)
+for source in "${sources[@]}"; do
 	cc -std=gnu11 -O2 -fPIC -fvisibility=hidden -ffreestanding -I"$top/internal/vm" -c -o "$work/$(basename "$source").o" "$source"
 done
 llvm ld.lld -shared --eh-frame-hdr -Bsymbolic --build-id=none -e wasm_image -z max-page-size=65536 -z pack-relative-relocs -o "$work/module.so" "$work"/*.o

@@ -3,7 +3,10 @@
 //
 //	go run ./cmd/wasm2llvm [flags] MODULE.wasm FOLDER
 //
-// It prints what opt and llc should be told. See package internal/wasm2llvm for what the code needs
+//	go run ./cmd/wasm2llvm -attach IMAGE [-target PROCESSOR] MODULE.wasm
+//
+// It prints what opt and llc should be told, and "side" if the module is a side module. With -attach
+// it puts a side module's compiled code into the module's file. See package internal/wasm2llvm for what the code needs
 // of a host.
 package main
 
@@ -15,6 +18,7 @@ import (
 	"strings"
 
 	"nself.org/embeddedpg/internal/wasm2llvm"
+	"nself.org/embeddedpg/internal/wasmfile"
 )
 
 func main() {
@@ -26,11 +30,20 @@ func main() {
 	flag.StringVar(&o.Prefix, "prefix", "", "goes before every symbol")
 	flag.StringVar(&o.StackDepth, "stackdepth", "", "the import, as module.name, that returns the bytes of stack in use")
 	flag.BoolVar(&o.Image, "image", false, "put active data segments together, for a host that maps them")
+	flag.BoolVar(&o.Symbols, "symbols", false, "list the exports, for side modules to link to")
+	attach := flag.String("attach", "", "put this `file`, the module's code for the target, into MODULE.wasm")
 	flag.BoolVar(&o.Exact, "exact", false, "forbid LLVM what the specification forbids")
 	flag.Parse()
 	o.Target = wasm2llvm.Target(*target)
 	if *export != "" {
 		o.Exports = func(name string) bool { return name == *export }
+	}
+	if *attach != "" && flag.NArg() == 1 {
+		if err := attachNative(flag.Arg(0), *target, *attach); err != nil {
+			fmt.Fprintln(os.Stderr, "wasm2llvm:", err)
+			os.Exit(1)
+		}
+		return
 	}
 	if flag.NArg() != 2 || o.Target != wasm2llvm.AMD64 && o.Target != wasm2llvm.ARM64 || *shards < 1 {
 		flag.Usage()
@@ -45,6 +58,25 @@ func main() {
 	fmt.Println("llc", strings.Join(llc, " "))
 }
 
+// attachNative puts native code into a side module's file, which it replaces at once.
+func attachNative(file, processor, image string) error {
+	wasm, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	native, err := os.ReadFile(image)
+	if err != nil {
+		return err
+	}
+	if wasm, err = wasmfile.WithNative(wasm, processor, native); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if err := os.WriteFile(file+".new", wasm, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
+}
+
 func run(file, folder string, shards int, o wasm2llvm.Options) error {
 	wasm, err := os.ReadFile(file)
 	if err != nil {
@@ -53,6 +85,9 @@ func run(file, folder string, shards int, o wasm2llvm.Options) error {
 	m, err := wasm2llvm.Parse(wasm)
 	if err != nil {
 		return err
+	}
+	if m.Side() {
+		fmt.Println("side")
 	}
 	total := 0
 	for i := range m.Functions() {

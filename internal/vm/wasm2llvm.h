@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /*
  * An instance is the address of its memory, of which WASM_RESERVE bytes must be reserved and all
@@ -42,6 +43,7 @@ struct wasm_import {
 	const char *name;
 	uint32_t kind, index;
 	int64_t slot; /* FUNC: struct wasm_function; GLOBAL: the value; TAG: the number, a u32 */
+	uint32_t type, pad; /* as in struct wasm_symbol */
 };
 
 /* An imported function: called with the pointer and then the arguments, by C's calling convention. */
@@ -114,6 +116,44 @@ struct wasm_module {
 	uint8_t hash[32]; /* SHA-256 of the WebAssembly */
 };
 
+/*
+ * A side module is put into an instance of a program, which exports what it imports, and is passed that instance's
+ * base. The host fills in its variables once, before any of its code runs. Its state ends as far from the base as it is
+ * told there, and the slots of its wasm_module count from that end.
+ */
+struct wasm_side {
+	int64_t state;
+	int64_t table, table_size; /* of the program's table, from the base: its elements, and the u32 that is their number */
+	int64_t memory_max;        /* pages */
+	const void *throw;         /* the program's wasm_throw */
+};
+
+/* What an image exports, sorted by name. */
+struct wasm_symbol {
+	uint32_t name;       /* in wasm_linkage.names, zero-terminated */
+	uint32_t kind_index; /* kind: the lowest three bits; index: of the function, global ... */
+	uint32_t value;      /* FUNC: a slot of the table that has it, or 0; GLOBAL: the value it starts with */
+	int32_t code;        /* FUNC: its code's distance from the first symbol; GLOBAL: its slot, or 0; TAG: the number */
+	uint32_t type;       /* FUNC, TAG: the ID of the type; GLOBAL: the type's code, and WASM_MUTABLE; TABLE: the elements' type */
+};
+enum { WASM_MUTABLE = 1 << 8, WASM_TYPE_I32 = 0x7f };
+
+/* A type whose ID is a hash, and what it says of it. */
+struct wasm_type { uint32_t id, name; };
+
+/* What linking side modules to a program needs. Of a program that was not made for it there are no symbols. */
+struct wasm_linkage {
+	uint32_t exception_bits; /* a thrown exception is as large */
+	uint32_t symbols_len, types_len, names_len;
+	const struct wasm_symbol *symbols;
+	const struct wasm_type *types;
+	const char *names;
+	struct wasm_side *side; /* NULL: a program; so are the next three, for the host to fill in */
+	const void **functions; /* the code of each imported function */
+	int64_t *globals;       /* where the program has each imported global that it shares, from the base */
+	uint32_t *tags;         /* the number of each imported tag */
+};
+
 /* Why the guest trapped: the byte that its undefined instruction carries (wasm_trap_of), or the argument of wasm_trap. */
 enum {
 	WASM_TRAP_UNREACHABLE = 1,
@@ -182,6 +222,33 @@ struct wasm_host {
 unsigned wasm_frames(const uint64_t *saved, uint64_t sp, uint64_t pc, uint64_t *frames, unsigned max);
 
 /*
+ * wasm_add_image tells a program's unwinder of a side module: where its code is, and its unwind table. False: there are
+ * too many. One thread at a time may call it.
+ */
+_Bool wasm_add_image(const void *start, const void *end, const uint8_t *unwind_table);
+
+/* wasm_unwind_table returns the unwind table (PT_GNU_EH_FRAME) of the image with this ELF header; NULL: it has none. */
+static inline const uint8_t *wasm_unwind_table(const uint8_t *image)
+{
+	const uint8_t *table = NULL;
+	uint64_t headers, address;
+	uint32_t type;
+	uint16_t size, n;
+
+	memcpy(&headers, image + 32, 8); /* e_phoff, e_phentsize, e_phnum */
+	memcpy(&size, image + 54, 2);
+	memcpy(&n, image + 56, 2);
+	for (unsigned k = 0; k < n; k++) {
+		const uint8_t *h = image + headers + k * size;
+		memcpy(&type, h, 4);
+		memcpy(&address, h + 16, 8);
+		if (type == 0x6474e550)
+			table = image + address; /* of a position-independent image, which starts at 0 */
+	}
+	return table;
+}
+
+/*
  * An image is a shared object of one module that needs no dynamic linker: ELF, little-endian, 64 bits, segments aligned to
  * 64 KiB, none of which is writable and executable, and one executable; nothing to resolve, and no relocations but DT_RELR. Its
  * entry (e_entry) is the address of this (image.c). The host fills in *host before it calls anything. WASM_IMAGE_FORMAT
@@ -196,6 +263,9 @@ struct wasm_image {
 	struct wasm_host *host;
 	unsigned (*frames)(const uint64_t *saved, uint64_t sp, uint64_t pc, uint64_t *frames, unsigned max); /* wasm_frames */
 	void (*trap_site)(void); /* traps; for a host that ends an instance from outside */
+	const struct wasm_linkage *linkage;
+	void (*throw)(void *base, void *exception); /* these two, like frames, are NULL in a side module */
+	_Bool (*add_image)(const void *start, const void *end, const uint8_t *unwind_table); /* wasm_add_image */
 };
 
 #endif /* WASM2LLVM_H */

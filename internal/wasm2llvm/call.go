@@ -49,6 +49,10 @@ func (f *function) callDirect() {
 		f.pushStackDepth()
 		return
 	}
+	if f.side && int(i) < f.importedFuncs {
+		f.call(f.importedFunction(i), t, v)
+		return
+	}
 	f.call(f.function(i), t, v)
 }
 
@@ -65,7 +69,7 @@ func (t *translation) stackDepth(i uint32) bool {
 
 func (f *function) pushStackDepth() {
 	sp := f.do("call i64 %s(metadata !8)", f.intrinsic("llvm.read_register.i64", "i64", "metadata"))
-	top := f.do("load i64, ptr %s%s", f.state(offsetStackTop), inState)
+	top := f.do("load i64, ptr %s%s", f.fixed(offsetStackTop), inState)
 	f.push(f.do("trunc i64 %s to i32", f.do("sub i64 %s, %s", top, sp)), I32)
 }
 

@@ -13,6 +13,7 @@ func (u *Unit) Describe(m *Module, o Options) (err error) {
 	d := &description{translation: u.translate(m, o)}
 	d.wrappers()
 	d.segments()
+	d.linkage()
 	d.line("%s = constant %s", d.name("wasm_module"), d.module())
 	return nil
 }
@@ -59,7 +60,7 @@ func escape(b []byte) string {
 const (
 	initRecord   = "{ i32, i32, i64, i64, ptr }"
 	entryRecord  = "{ i64, ptr }"
-	importRecord = "{ i64, ptr, i64, ptr, i32, i32, i64 }"
+	importRecord = "{ i64, ptr, i64, ptr, i32, i32, i64, i32, i32 }"
 	globalRecord = "{ i64, " + initRecord + " }"
 	tableRecord  = "{ i64, i64, i32, i32 }"
 	dataRecord   = "{ i32, i32, i64, " + initRecord + ", i64, ptr }"
@@ -80,8 +81,9 @@ func (d *description) module() string {
 		case kindTag:
 			slot = d.layout.tags[im.index]
 		}
-		imports = append(imports, fmt.Sprintf("%s { %s, %s, i32 %d, i32 %d, i64 %d }", importRecord,
-			d.text(fmt.Sprintf("import.%d.module", i), im.module), d.text(fmt.Sprintf("import.%d.name", i), im.name), im.kind, im.index, slot))
+		imports = append(imports, fmt.Sprintf("%s { %s, %s, i32 %d, i32 %d, i64 %d, i32 %d, i32 0 }", importRecord,
+			d.text(fmt.Sprintf("import.%d.module", i), im.module), d.text(fmt.Sprintf("import.%d.name", i), im.name), im.kind, im.index, slot,
+			int32(d.typeCode(im.kind, im.index))))
 	}
 	for i, g := range d.globals {
 		if at := d.layout.globals[i]; at != 0 && i >= d.importedGlobals {
@@ -89,6 +91,9 @@ func (d *description) module() string {
 		}
 	}
 	for i, t := range d.tables {
+		if d.side {
+			break
+		}
 		tables = append(tables, fmt.Sprintf("%s { i64 %d, i64 %d, i32 %d, i32 %d }", tableRecord, d.layout.tables[i],
 			d.layout.tableSizes[i], int32(t.min), int32(d.layout.capacities[i])))
 	}
@@ -130,7 +135,7 @@ func (d *description) exportList() []string {
 		slot, number, enter, direct, value := int64(0), uint32(0), "null", "null", initializer{}
 		switch e.kind {
 		case kindFunc:
-			if !d.Exports(e.name) {
+			if d.side || !d.Exports(e.name) {
 				continue
 			}
 			enter, direct = d.enter(e.index), d.direct(e.index)

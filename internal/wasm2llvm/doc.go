@@ -10,10 +10,11 @@
 //
 // It takes WebAssembly 2.0 (multi-value, sign extension, saturating conversions, bulk memory,
 // reference types, vectors), extended constant expressions, atomic instructions and exceptions with
-// exnref. It refuses by name, with an [UnsupportedError], what it does not translate: tail calls,
-// typed function references, garbage collection, relaxed vectors, several or 64-bit memories, and
-// waiting on memory. Everything is checked as the specification's validation algorithm does; a
-// module that breaks its rules is an [InvalidError].
+// exnref. A module with a section dylink.0 is a side module, to be put into an instance of another
+// one. It refuses by name, with an [UnsupportedError], what it does not translate: tail calls, typed
+// function references, garbage collection, relaxed vectors, several or 64-bit memories, and waiting
+// on memory. Everything is checked as the specification's validation algorithm does; a module that
+// breaks its rules is an [InvalidError].
 //
 // # The code
 //

@@ -19,6 +19,9 @@ func (t *translation) attributes() string {
 func (d *description) wrappers() {
 	for i := range d.importedFuncs {
 		t := d.funcType(uint32(i))
+		if d.side && !d.declared[uint32(i)] && d.start != i { // calls go straight to the program's code
+			continue
+		}
 		name := d.function(uint32(i))
 		d.unit.defined[name] = true
 		var params, args []string
@@ -28,6 +31,10 @@ func (d *description) wrappers() {
 		}
 		params = append(params, "ptr swiftself %base")
 		d.line("define hidden %s %s(%s) %s {", d.result(t), name, strings.Join(params, ", "), d.attributes())
+		if d.side {
+			d.sideWrapper(uint32(i), t)
+			continue
+		}
 		d.line("  %%slot = getelementptr i8, ptr %%base, i64 %d", d.layout.imports[i])
 		d.line("  %%code = load ptr, ptr %%slot%s", inState)
 		d.line("  %%with = getelementptr i8, ptr %%slot, i64 8\n  %%host = load ptr, ptr %%with%s", inState)

@@ -12,6 +12,9 @@ func (f *function) tagNumber(i uint32) string {
 	if int(i) >= f.importedTags {
 		return fmt.Sprint(f.FirstTag + i - uint32(f.importedTags))
 	}
+	if f.side {
+		return f.sideItem("wasm_side_tags", "i32", 4, i)
+	}
 	return f.do("load i32, ptr %s%s", f.state(f.layout.tags[i]), inState)
 }
 
@@ -69,10 +72,17 @@ func (f *function) raise(exception string) {
 	f.setUnreachable()
 }
 
+// thrower returns the runtime's function that throws; a side module uses its program's.
+func (f *function) thrower() string {
+	if f.side {
+		return f.sideField("ptr", sideThrow)
+	}
+	return f.runtime("wasm_throw", "void", "ptr, ptr")
+}
+
 // throwStored throws the exception at an address.
 func (f *function) throwStored(address string) {
-	throw := f.runtime("wasm_throw", "void", "ptr, ptr")
-	f.invoke("", fmt.Sprintf("void %s(ptr %%base, ptr %s)", throw, address))
+	f.invoke("", fmt.Sprintf("void %s(ptr %%base, ptr %s)", f.thrower(), address))
 	f.line("unreachable")
 }
 
@@ -191,6 +201,6 @@ func (f *function) dispatch(clauses []clause, outer frame) {
 		return
 	}
 	f.line("store %s %s, ptr %s, align 16%s", f.llvm(ExnRef), exception, f.state(f.layout.exception), inState)
-	f.line("call void %s(ptr %%base, ptr %s)", f.runtime("wasm_throw", "void", "ptr, ptr"), f.state(f.layout.exception))
+	f.line("call void %s(ptr %%base, ptr %s)", f.thrower(), f.state(f.layout.exception))
 	f.line("unreachable")
 }

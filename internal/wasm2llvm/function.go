@@ -92,7 +92,7 @@ func (f *function) translate() {
 }
 
 // unwinds reports whether an exception may pass through the module's functions.
-func (m *Module) unwinds() bool { return len(m.tags) > 0 }
+func (m *Module) unwinds() bool { return len(m.tags) > 0 || m.side }
 
 func (f *function) readLocals() {
 	total := uint64(len(f.locals))

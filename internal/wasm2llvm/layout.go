@@ -16,8 +16,8 @@ const (
 	maxTable    = 10_000_000
 )
 
-// layout says where the rest of the state is, as offsets from the memory's address. 0: nowhere, the
-// thing needs no place.
+// layout says where the rest of the state is, as offsets from the memory's address; of a side
+// module's, from where that one's state ends. 0: nowhere, the thing needs no place.
 type layout struct {
 	exception  int64 // a thrown exception's tag and values
 	imports    []int64
@@ -35,6 +35,9 @@ type layout struct {
 // so that a host can map one that no instance changes.
 func (m *Module) lay() layout {
 	at := int64(-fixedState)
+	if m.side { // the program's state has these
+		at = 0
+	}
 	take := func(n int64) int64 {
 		at -= n
 		return at
@@ -52,13 +55,18 @@ func (m *Module) lay() layout {
 	var l layout
 	l.exception = take((int64(m.exnBits)/8 + slotSize - 1) / slotSize * slotSize)
 	l.globals = slots(len(m.globals), func(i int) bool { return m.globals[i].mutable || i < m.importedGlobals })
-	l.imports = slots(m.importedFuncs, always)
-	l.tags = slots(m.importedTags, always)
-	l.tableSizes = slots(len(m.tables), always)
+	own := func(int) bool { return !m.side } // a side module has these in variables of its code
+	l.imports = slots(m.importedFuncs, own)
+	l.tags = slots(m.importedTags, own)
+	l.tableSizes = slots(len(m.tables), own)
 	l.datas = slots(len(m.datas), always)
 	l.elems = slots(len(m.elems), always)
 	at = at &^ (pageSize - 1)
 	for i, t := range m.tables {
+		if m.side { // the program's
+			l.capacities, l.tables = append(l.capacities, 0), append(l.tables, 0)
+			continue
+		}
 		capacity := uint64(t.min)
 		if i < m.importedTables || !t.hasMax || t.max != t.min {
 			capacity = min(uint64(t.max), uint64(t.min)+tableGrowth)

@@ -2,8 +2,16 @@ package wasm2llvm
 
 import "fmt"
 
-// state returns the address of something below the memory.
+// state returns the address of something in the module's state, and fixed of something that every
+// instance has below its memory.
 func (f *function) state(offset int64) string {
+	if f.side {
+		return f.do("getelementptr i8, ptr %s, i64 %d", f.distant(f.sideField("i64", sideState)), offset)
+	}
+	return f.fixed(offset)
+}
+
+func (f *function) fixed(offset int64) string {
 	return f.do("getelementptr i8, ptr %%base, i64 %d", offset)
 }
 
@@ -101,15 +109,18 @@ func (f *function) memoryIndex() {
 
 func (f *function) memorySize() {
 	f.memoryIndex()
-	size := f.do("load i64, ptr %s%s", f.state(offsetSize), inState)
+	size := f.do("load i64, ptr %s%s", f.fixed(offsetSize), inState)
 	f.push(f.do("trunc i64 %s to i32", f.do("lshr i64 %s, 16", size)), I32)
 }
 
 func (f *function) memoryGrow() {
 	f.memoryIndex()
 	pages := f.pop(I32)
-	limit := f.memory.max
-	f.push(f.do("call i32 %s(ptr %%base, i32 %s, i32 %d)", f.runtime("wasm_memory_grow", "i32", "ptr, i32, i32"), pages, limit), I32)
+	limit := itoa(int64(int32(f.memory.max)))
+	if f.side {
+		limit = f.sideField("i32", sideMemoryMax)
+	}
+	f.push(f.do("call i32 %s(ptr %%base, i32 %s, i32 %s)", f.runtime("wasm_memory_grow", "i32", "ptr, i32, i32"), pages, limit), I32)
 }
 
 func (f *function) memoryCopy() {

@@ -28,6 +28,9 @@ type Module struct {
 	importedFuncs, importedTables, importedGlobals, importedTags int
 	importedMemory                                               bool
 
+	side      bool   // has a section dylink.0
+	variables []bool // of a side module: the imported global is the host's to make, not the program's
+
 	exnBits int
 	layout  layout
 	hash    [sha256.Size]byte // of the WebAssembly
@@ -96,6 +99,10 @@ type dataSegment struct {
 // Functions returns how many functions the module defines; Unit.Function takes their numbers from
 // 0.
 func (m *Module) Functions() int { return len(m.bodies) }
+
+// Side reports whether it is a side module, which is linked with runtime/memory.c and runtime/side
+// instead of all of runtime.
+func (m *Module) Side() bool { return m.side }
 
 // FunctionSize returns the length in bytes of a function's body, a measure of what it costs to
 // compile.

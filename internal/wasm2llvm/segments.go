@@ -114,10 +114,15 @@ func (p *parser) dataSection(s *reader) {
 	}
 }
 
-// custom reads the names of functions from the name section. What is wrong in one is not an error,
-// by the specification.
+// custom reads the names of functions from the name section, and sees that dylink.0 is there. What
+// is wrong in the first is not an error, by the specification.
 func (p *parser) custom(s *reader) {
-	if s.name() != "name" {
+	switch s.name() {
+	case "name":
+	case "dylink.0":
+		p.side = true
+		return
+	default:
 		return
 	}
 	var ignored error
@@ -164,6 +169,9 @@ func (p *parser) finish() {
 		if t.min > maxTable {
 			unsupported("table %d of %d elements", i, t.min)
 		}
+	}
+	if p.side {
+		p.checkSide()
 	}
 	p.layout = p.lay()
 }

@@ -7,14 +7,25 @@ func (f *function) tableSize(i uint32) string {
 	if f.fixedTable(i) {
 		return fmt.Sprint(int32(f.tables[i].min))
 	}
+	if f.side {
+		return f.do("load i32, ptr %s%s", f.distant(f.sideField("i64", sideTableSize)), inState)
+	}
 	return f.do("load i32, ptr %s%s", f.state(f.layout.tableSizes[i]), inState)
+}
+
+// entries returns the address of a table's first element.
+func (f *function) entries(i uint32) string {
+	if f.side {
+		return f.distant(f.sideField("i64", sideTable))
+	}
+	return f.state(f.layout.tables[i])
 }
 
 // tableEntry returns the address of an element, and traps if there is none.
 func (f *function) tableEntry(table uint32, index string) string {
 	f.trapIf(f.do("icmp uge i32 %s, %s", index, f.tableSize(table)), TrapTableOutOfBounds)
 	offset := f.do("shl nuw nsw i64 %s, 4", f.do("zext i32 %s to i64", index))
-	return f.do("getelementptr i8, ptr %s, i64 %s", f.state(f.layout.tables[table]), offset)
+	return f.do("getelementptr i8, ptr %s, i64 %s", f.entries(table), offset)
 }
 
 func (f *function) tableGet() {
@@ -34,12 +45,15 @@ func (f *function) tableSet() {
 
 // place returns the arguments that tell the runtime of a table: its address and its size.
 func (f *function) place(table uint32) string {
-	return fmt.Sprintf("ptr %s, i32 %s", f.state(f.layout.tables[table]), f.tableSize(table))
+	return fmt.Sprintf("ptr %s, i32 %s", f.entries(table), f.tableSize(table))
 }
 
 func (f *function) tableGrow() {
 	i := f.r.u32()
 	t := f.table(i)
+	if f.side {
+		unsupported("table.grow in a side module")
+	}
 	n := f.pop(I32)
 	v := f.asEntry(f.pop(t.elem), t.elem)
 	f.push(f.do("call i32 %s(ptr %s, ptr %s, i32 %d, i32 %s, i64 %s, i64 %s)",

@@ -41,6 +41,10 @@ type Options struct {
 	// all.
 	Exports func(name string) bool
 
+	// Symbols has Describe list all exports for side modules to link to; a side module's own are
+	// always listed.
+	Symbols bool
+
 	// FirstTag is the number of the module's first own tag, at least 1. Modules that throw
 	// exceptions to each other need numbers that do not overlap. Default: 1.
 	FirstTag uint32
@@ -130,6 +134,7 @@ attributes #2 = { cold noreturn nounwind }
 !11 = !{!"branch_weights", i32 1048576, i32 1}
 !9 = !{i32 8, !"PIC Level", i32 2}
 !10 = !{i32 7, !"uwtable", i32 2}
+!12 = !{}
 `)
 }
 
@@ -154,6 +159,9 @@ func (u *Unit) translate(m *Module, o Options) *translation {
 	}
 	if o.Exports == nil {
 		o.Exports = func(string) bool { return true }
+	}
+	if m.side { // its data is put where the program says
+		o.Image = false
 	}
 	return &translation{m, o, u}
 }

@@ -33,7 +33,7 @@ func (f *function) globalGet() {
 	i := f.r.u32()
 	g := f.global(i)
 	if at := f.layout.globals[i]; at != 0 {
-		f.push(f.do("load%s %s, ptr %s%s", f.volatile(), f.llvm(g.typ), f.state(at), inState), g.typ)
+		f.push(f.do("load%s %s, ptr %s%s", f.volatile(), f.llvm(g.typ), f.globalPlace(i, at), inState), g.typ)
 		return
 	}
 	switch v := g.init.value; {
@@ -60,7 +60,16 @@ func (f *function) globalSet() {
 	i := f.r.u32()
 	g := f.global(i)
 	check(g.mutable, "global is immutable")
-	f.line("store%s %s %s, ptr %s%s", f.volatile(), f.llvm(g.typ), f.pop(g.typ), f.state(f.layout.globals[i]), inState)
+	f.line("store%s %s %s, ptr %s%s", f.volatile(), f.llvm(g.typ), f.pop(g.typ), f.globalPlace(i, f.layout.globals[i]), inState)
+}
+
+// globalPlace returns the address of a global that has a place in the module's state, or in that of
+// its program.
+func (f *function) globalPlace(i uint32, at int64) string {
+	if f.shared(i) {
+		return f.distant(f.sideItem("wasm_side_globals", "i64", 8, i))
+	}
+	return f.state(at)
 }
 
 func (f *function) selectUntyped() {

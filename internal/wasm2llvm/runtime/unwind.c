@@ -104,28 +104,35 @@ static uint64_t encoded(const uint8_t **p, uint8_t encoding)
 
 extern const uint8_t __ehdr_start[]; /* the linker's: this image's ELF header */
 
-static const uint8_t *find_table(void)
+/* The images of side modules. A signal handler reads them: an entry is written before it counts. */
+enum { IMAGES = 1024 };
+static struct { uint64_t start, end; const uint8_t *table; } images[IMAGES];
+static uint32_t image_count;
+
+_Bool wasm_add_image(const void *start, const void *end, const uint8_t *table)
+{
+	if (image_count == IMAGES)
+		return false;
+	images[image_count].start = (uint64_t)start;
+	images[image_count].end = (uint64_t)end;
+	images[image_count].table = table;
+	__atomic_store_n(&image_count, image_count + 1, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* find_table returns the unwind table of the image with an instruction: a side module's, or this one's. */
+static const uint8_t *find_table(uint64_t pc)
 {
 	static const uint8_t *table;
 	const uint8_t *found = __atomic_load_n(&table, __ATOMIC_RELAXED);
-	uint64_t headers;
-	uint16_t size, n;
 
-	if (found != NULL)
-		return found;
-	memcpy(&headers, __ehdr_start + 32, 8); /* e_phoff, e_phentsize, e_phnum */
-	memcpy(&size, __ehdr_start + 54, 2);
-	memcpy(&n, __ehdr_start + 56, 2);
-	for (unsigned k = 0; k < n; k++) {
-		const uint8_t *h = __ehdr_start + headers + k * size;
-		uint32_t type;
-		uint64_t address;
-		memcpy(&type, h, 4);
-		memcpy(&address, h + 16, 8);
-		if (type == 0x6474e550) /* PT_GNU_EH_FRAME */
-			found = __ehdr_start + address; /* of a position-independent image, which starts at 0 */
+	for (uint32_t k = __atomic_load_n(&image_count, __ATOMIC_ACQUIRE); k-- > 0;)
+		if (pc >= images[k].start && pc < images[k].end)
+			return images[k].table;
+	if (found == NULL) {
+		found = wasm_unwind_table(__ehdr_start);
+		__atomic_store_n(&table, found, __ATOMIC_RELAXED);
 	}
-	__atomic_store_n(&table, found, __ATOMIC_RELAXED);
 	return found;
 }
 
@@ -283,8 +290,8 @@ static void read_entry(const uint8_t *p, struct entry *e)
 /* work_out makes the rule of a return address. False: there is none, it is not of translated code. */
 static bool work_out(uint64_t ret, struct rule *r)
 {
-	const uint8_t *table = find_table();
 	uint64_t pc = ret - 1; /* within the call */
+	const uint8_t *table = find_table(pc);
 	uint32_t n;
 	struct entry e;
 	struct frame f = {0};

@@ -21,6 +21,7 @@ type Toolchain struct {
 	root    string
 	runtime []string // object files
 	entry   string   // one more, of images
+	side    []string // of the images of side modules
 }
 
 // flags are the C compiler's.
@@ -38,17 +39,24 @@ func New(root, dir string) (*Toolchain, error) {
 	if err != nil {
 		return nil, err
 	}
+	sources = append(sources, source("wasm2llvm/runtime")+"/side/side.c")
 	c := &Toolchain{root: root}
 	for _, file := range sources {
 		object := filepath.Join(dir, filepath.Base(file)+".o")
 		if err := CC("-fPIC", "-fvisibility=hidden", "-ffreestanding", "-c", "-o", object, file); err != nil {
 			return nil, err
 		}
-		if filepath.Base(file) == "image.c" {
+		switch filepath.Base(file) {
+		case "image.c":
 			c.entry = object
-		} else {
-			c.runtime = append(c.runtime, object)
+			continue
+		case "side.c":
+			c.side = append(c.side, object)
+			continue
+		case "memory.c", "shared.c", "instantiate.c":
+			c.side = append(c.side, object)
 		}
+		c.runtime = append(c.runtime, object)
 	}
 	return c, nil
 }
@@ -124,6 +132,10 @@ func (c *Toolchain) Image(so, dir string, wasm []byte, o wasm2llvm.Options) erro
 	if err := u.Describe(m, o); err != nil {
 		return err
 	}
-	link := append(append(append([]string(nil), imageFlags...), "-o", so, c.entry), c.runtime...)
+	objects := append([]string{c.entry}, c.runtime...)
+	if m.Side() {
+		objects = c.side
+	}
+	link := append(append(append([]string(nil), imageFlags...), "-o", so), objects...)
 	return c.link(link, dir, o, []*wasm2llvm.Unit{u})
 }
