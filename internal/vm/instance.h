@@ -37,13 +37,16 @@ enum { VM_GUARD = 64 << 10 };
  *
  * make makes the instance on the thread that spawns it, so that what the system refuses is refused
  * to the one who asked: 0, or an errno and perhaps an error text for the caller to free. call runs
- * its _start on its own thread and says how that ended. release frees what make made.
+ * its _start on its own thread and says how that ended. release frees what make made. link and
+ * set_slot are vm_link and vm_set_slot; at is the side module's number.
  */
 struct vm_code {
 	int (*make)(struct vm_instance *, uint64_t heap, char **text);
 	enum vm_end (*call)(struct vm_instance *, wasmtime_trap_code_t *code, char **text);
 	void (*release)(struct vm_instance *);
 	void (*free_module)(struct vm_module *);
+	char *(*link)(struct vm_instance *, struct vm_module *, const struct vm_import *, size_t n, const char *names, uint32_t at);
+	char *(*set_slot)(struct vm_instance *, int side, const char *name, size_t len, uint32_t slot);
 };
 extern const struct vm_code vm_wasmtime, vm_native;
 
@@ -51,6 +54,7 @@ struct vm_module {
 	struct vm_engine *engine;
 	const struct vm_code *code;
 	struct native *native; /* of native code; the next two are NULL then */
+	struct side_image *side; /* of a side module that is native code */
 	wasmtime_module_t *module;
 	wasmtime_instance_pre_t *pre;   /* NULL: a side module */
 	uintptr_t text_start, text_end; /* of the guest's functions; 0 until a kill needs it */
@@ -98,8 +102,23 @@ struct vm_instance {
 #define VM_KILL_SIGNAL (SIGRTMAX - 2) /* see kill_linux.c; qemu-user keeps the last two for itself */
 #endif
 
+/* vm_in_guest tells whether pc is in a function of the program or of a module that was put into the instance. */
+static inline bool vm_in_guest(const struct vm_instance *i, uintptr_t pc)
+{
+	if (pc >= i->module->text_start && pc < i->module->text_end)
+		return true;
+	for (uint32_t k = __atomic_load_n(&i->side_count, __ATOMIC_ACQUIRE); k-- > 0;)
+		if (pc >= i->sides[k].module->text_start && pc < i->sides[k].module->text_end)
+			return true;
+	return false;
+}
+
 /* vm_self is the instance whose thread this is. */
 extern __thread struct vm_instance *vm_self;
+
+/* Side modules that wasmtime runs (side.c). */
+char *vm_wasmtime_link(struct vm_instance *, struct vm_module *, const struct vm_import *, size_t n, const char *names, uint32_t at);
+char *vm_wasmtime_set_slot(struct vm_instance *, int side, const char *name, size_t len, uint32_t slot);
 
 /*
  * These make a text for the caller to free of a wasmtime object, which they consume (wasmtime.c).

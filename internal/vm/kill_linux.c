@@ -20,28 +20,12 @@
 
 static struct sigaction before; /* what was installed for the signal */
 
-static bool runs(const struct vm_module *m, uintptr_t pc)
-{
-	return pc >= m->text_start && pc < m->text_end;
-}
-
-/* in_guest tells whether pc is in a function of the program or of a module that was put into the instance. */
-static bool in_guest(const struct vm_instance *i, uintptr_t pc)
-{
-	if (runs(i->module, pc))
-		return true;
-	for (uint32_t k = __atomic_load_n(&i->side_count, __ATOMIC_ACQUIRE); k-- > 0;)
-		if (runs(i->sides[k].module, pc))
-			return true;
-	return false;
-}
-
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
 	struct vm_instance *i = vm_self;
 
 	if (i != NULL && __atomic_load_n(&i->killed, __ATOMIC_SEQ_CST)) {
-		if (in_guest(i, context_pc(context)))
+		if (vm_in_guest(i, context_pc(context)))
 			context_set_pc(context, i->module->trap_site);
 	} else if (before.sa_flags & SA_SIGINFO) {
 		before.sa_sigaction(sig, info, context);

@@ -42,7 +42,7 @@ func (e *Engine) Load(name string, wasm []byte, sha256hex string, o LoadOptions)
 	if o.Quick && !o.SideModules {
 		load = l.loadQuick
 	}
-	m, err := e.native(sha256hex) // made ahead of time
+	m, err := e.native(sha256hex, o.SideModules) // made ahead of time
 	if m == nil && err == nil {
 		m, err = load(name, wasm, sha256hex, o.CacheDir, r)
 	}
@@ -55,12 +55,13 @@ func (e *Engine) Load(name string, wasm []byte, sha256hex string, o LoadOptions)
 			return nil, errors.New("the program was loaded without LoadOptions.SideModules")
 		}
 		if m.nativePath != "" {
-			return nil, errors.New("native code takes no side modules: unset EMBEDDEDPG_NATIVE")
+			return m.nativeExports()
 		}
 		return wasmfile.Parse(wasm)
 	})
 	m.mu.running = map[kernel.Host]*instance{}
 	m.mu.sides = map[[32]byte]*side{}
+	m.mu.types = map[uint32]string{}
 	e.adopt(m)
 	r.report(Loaded)
 	return m, nil

@@ -34,6 +34,7 @@ type Module struct {
 		running  map[kernel.Host]*instance
 		trapSite bool               // C knows where to send a killed instance
 		sides    map[[32]byte]*side // by the hash of their code
+		types    map[uint32]string  // of native code, by their ID
 	}
 }
 

@@ -12,6 +12,7 @@
 #include "native.h"
 #include "instance.h"
 #include "native_image.h"
+#include "native_side.h"
 #include "native_signal.h"
 #include "room.h"
 
@@ -192,6 +193,7 @@ static char *open_module(struct native *n, const struct vm_source *s, const uint
 		if (e->kind == WASM_FUNC && e->name_len == 6 && memcmp(e->name, "_start", 6) == 0)
 			n->start = e->enter;
 	}
+	n->side_low = -(int64_t)n->module->state;
 	text = check_module(n->module);
 	if (text == NULL)
 		text = make_table(n);
@@ -213,7 +215,7 @@ static void free_native(struct native *n)
 	free(n);
 }
 
-char *vm_module_native(struct vm_engine *e, const struct vm_source *s, const uint8_t hash[32], struct vm_module **out)
+char *vm_module_native(struct vm_engine *e, const struct vm_source *s, const uint8_t hash[32], bool linkable, struct vm_module **out)
 {
 	struct vm_module *m = calloc(1, sizeof *m);
 	struct native *n = calloc(1, sizeof *n);
@@ -224,6 +226,7 @@ char *vm_module_native(struct vm_engine *e, const struct vm_source *s, const uin
 		return strdup("out of memory");
 	}
 	n->file = n->table = -1;
+	n->linkable = linkable;
 	char *text = open_module(n, s, hash);
 	if (text == NULL && vm_catch_traps() != 0)
 		text = strdup("no signal handler could be installed");
@@ -247,7 +250,10 @@ bool vm_native_copied(const struct vm_module *m)
 
 static void free_module(struct vm_module *m)
 {
-	free_native(m->native);
+	if (m->side != NULL)
+		vm_side_free(m->side);
+	else
+		free_native(m->native);
 	free(m);
 }
 
@@ -270,7 +276,7 @@ static const struct { wasmtime_trap_code_t code; const char *text; } traps[] = {
 static enum vm_end enter(struct vm_instance *i, void (*f)(void *base, void *values), wasmtime_trap_code_t *code, char **text)
 {
 	sigjmp_buf jump;
-	char line[400];
+	char line[1200];
 	int len;
 
 	i->native.jump = &jump;
@@ -297,8 +303,11 @@ static enum vm_end enter(struct vm_instance *i, void (*f)(void *base, void *valu
 	bool known = trap > 0 && (size_t)trap < sizeof traps / sizeof *traps && traps[trap].text != NULL;
 	*code = known ? traps[trap].code : traps[WASM_TRAP_MEMORY_OUT_OF_BOUNDS].code;
 	len = snprintf(line, sizeof line, "%s", known ? traps[trap].text : "a fault");
-	for (unsigned k = 0; k < i->native.frame_count; k++) /* Module.named puts names in their places */
-		len += snprintf(line + len, sizeof line - (size_t)len, " +%#lx", (long)(i->native.frames[k] - (uintptr_t)i->module->native->image.at));
+	for (unsigned k = 0; k < i->native.frame_count; k++) { /* Module.named puts names in their places */
+		if (!vm_side_frame(i, i->native.frames[k], line + len, sizeof line - (size_t)len))
+			snprintf(line + len, sizeof line - (size_t)len, " +%#lx", (long)(i->native.frames[k] - (uintptr_t)i->module->native->image.at));
+		len += (int)strlen(line + len);
+	}
 	*text = strdup(line);
 	return VM_END_TRAP;
 }
@@ -330,11 +339,41 @@ static void run_start(struct vm_instance *i, char **text)
 	vm_self = outer;
 }
 
+char *vm_native_enter(struct vm_instance *i, void (*f)(void *base, void *values))
+{
+	sigjmp_buf *jump = i->native.jump;
+	uintptr_t leave_stack = i->native.leave_stack;
+	wasmtime_trap_code_t code;
+	char *text = NULL;
+
+	switch (enter(i, f, &code, &text)) {
+	case VM_END_STACK_OVERFLOW:
+		text = strdup("stack overflow");
+		break;
+	case VM_END_DONE:
+	case VM_END_KILLED:
+		text = strdup("killed");
+		break;
+	default:
+		break;
+	}
+	i->native.jump = jump;
+	i->native.leave_stack = leave_stack;
+	i->native.running = true;
+	return text;
+}
+
 /* ---- instances ---- */
+
+/* below is the address space below an instance's memory. */
+static uint64_t below(const struct native *n)
+{
+	return n->module->state + (n->linkable ? VM_SIDE_STATE : 0);
+}
 
 static void release(struct vm_instance *i)
 {
-	munmap(i->native.mapped, i->module->native->module->state + WASM_RESERVE);
+	munmap(i->native.mapped, below(i->module->native) + WASM_RESERVE);
 }
 
 /* fill maps a part of a file, which is shared until it is written to; without a file it copies bytes. */
@@ -356,15 +395,15 @@ static int make(struct vm_instance *i, uint64_t heap, char **text)
 		*text = strdup(n->start == NULL ? "the module exports no function _start" : "the module exports no memory");
 		return ENOEXEC;
 	}
-	char *map = mmap(NULL, m->state + WASM_RESERVE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *map = mmap(NULL, below(n) + WASM_RESERVE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (map == MAP_FAILED)
 		return errno;
-	char *base = map + m->state;
+	char *base = map + below(n);
 	i->native.mapped = map;
 	i->memory.base = (uint8_t *)base;
 	i->memory.grown = memory_grown;
 	i->native.limit = heap != 0 ? size + heap : 0;
-	if (mprotect(map, m->state + size, PROT_READ | PROT_WRITE) != 0 ||
+	if (mprotect(base - m->state, m->state + size, PROT_READ | PROT_WRITE) != 0 ||
 		(m->image != NULL && !fill(base + m->image_at, m->image_len, n->file, n->image.file_at, m->image)) ||
 		(m->tables_len > 0 && !fill(base + m->tables[0].entries, n->entries_len, n->table, 0, n->entries))) {
 		int error = errno;
@@ -393,4 +432,4 @@ static int make(struct vm_instance *i, uint64_t heap, char **text)
 	return error;
 }
 
-const struct vm_code vm_native = {make, call, release, free_module};
+const struct vm_code vm_native = {make, call, release, free_module, vm_native_link, vm_native_set_slot};

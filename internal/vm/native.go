@@ -17,7 +17,7 @@ import (
 
 // native returns the module as native code, if EMBEDDEDPG_NATIVE names a folder that has it, under
 // the hash of its WebAssembly.
-func (e *Engine) native(hash string) (*Module, error) {
+func (e *Engine) native(hash string, linkable bool) (*Module, error) {
 	dir := os.Getenv("EMBEDDEDPG_NATIVE")
 	if dir == "" {
 		return nil, nil
@@ -44,7 +44,7 @@ func (e *Engine) native(hash string) (*Module, error) {
 	}
 	m := new(Module)
 	source := C.struct_vm_source{fd: C.int(f.Fd()), len: C.uint64_t(st.Size())}
-	if err := textError(C.vm_module_native(e.c, &source, (*C.uint8_t)(&sum[0]), &m.c)); err != nil {
+	if err := textError(C.vm_module_native(e.c, &source, (*C.uint8_t)(&sum[0]), C.bool(linkable), &m.c)); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	m.mu.trapSite = true

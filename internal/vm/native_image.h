@@ -40,6 +40,8 @@ struct native {
 	struct wasm_entry *entries; /* of the first table */
 	uint64_t entries_len;       /* in bytes, whole pages */
 	int table;                  /* a file in memory with the entries, for instances to map; -1: copy them */
+	bool linkable;              /* instances have room below them for side modules */
+	int64_t side_low;           /* where the state of the next side module ends, from the base; see native_side.c */
 };
 
 #endif /* NATIVE_IMAGE_H */

@@ -55,7 +55,7 @@ static void on_trap(int sig, siginfo_t *info, void *context)
 	struct vm_instance *i = vm_self;
 	uintptr_t pc = context_pc(context), at = (uintptr_t)info->si_addr;
 
-	if (i == NULL || !i->native.running || pc < i->module->text_start || pc >= i->module->text_end) {
+	if (i == NULL || !i->native.running || !vm_in_guest(i, pc)) {
 		pass_on(sig, info, context);
 		return;
 	}

@@ -5,14 +5,17 @@ package vm_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 
 	"nself.org/embeddedpg/internal/vm"
 	"nself.org/embeddedpg/internal/wasm2llvm"
+	"nself.org/embeddedpg/internal/wasmfile"
 	"nself.org/embeddedpg/tests/wasm2llvm/toolchain"
 )
 
@@ -49,36 +52,115 @@ func compileNative(t testing.TB, wasm []byte) {
 	if _, err := os.Stat(so); err == nil {
 		return
 	}
-	options := wasm2llvm.Options{Exact: true, StackDepth: "env.stackdepth"}
-	work, err := os.MkdirTemp(os.Getenv("EMBEDDEDPG_NATIVE"), "work-") // some tests become another user
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(work)
-	if err := c.Image(so, work, wasm, options); err != nil {
+	if err := c.Image(so, workFolder(t), wasm, nativeOptions); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestNativeSideModules: a linkable program runs as native code, and refuses side modules by an error.
-func TestNativeSideModules(t *testing.T) {
-	if !runsNative() {
-		t.Skip("needs native code: set EMBEDDEDPG_TEST_NATIVE")
-	}
-	b := assemble(t, "(module "+imports+`(memory (export "memory") 1) (func (export "_start")))`)
-	compileNative(t, b)
-	m, err := newEngine(t).Load(t.Name(), b, hashOf(b), vm.LoadOptions{SideModules: true})
+var nativeOptions = wasm2llvm.Options{Exact: true, StackDepth: "env.stackdepth", Symbols: true}
+
+// processor is this one's name in side modules.
+var processor = map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
+
+// workFolder is one that a test which becomes another user can write to as well.
+func workFolder(t testing.TB) string {
+	work, err := os.MkdirTemp(os.Getenv("EMBEDDEDPG_NATIVE"), "work-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHost()
-	start(t, m, h)
-	if err := h.wait(t); err != nil {
+	t.Cleanup(func() { os.RemoveAll(work) })
+	return work
+}
+
+// sideModule assembles a side module, with its native code where programs have theirs. A module that cannot be
+// translated is refused for another reason before its code matters.
+func sideModule(t testing.TB, wat string) []byte {
+	t.Helper()
+	code := assemble(t, "(module "+wat+")")
+	if !runsNative() {
+		return code
+	}
+	c, err := chain()
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := workFolder(t)
+	so := filepath.Join(work, "side.so")
+	var invalid *wasm2llvm.InvalidError
+	var unsupported *wasm2llvm.UnsupportedError
+	switch err := c.Image(so, work, code, nativeOptions); {
+	case errors.As(err, &invalid) || errors.As(err, &unsupported):
+		return code
+	case err != nil:
+		t.Fatal(err)
+	}
+	native, err := os.ReadFile(so)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err = wasmfile.WithNative(code, processor, native)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code
+}
+
+// TestSideWithoutNative: a native program refuses a side module that has no native code, or whose code has changed since.
+func TestSideWithoutNative(t *testing.T) {
+	if !runsNative() {
+		t.Skip("needs native code: set EMBEDDEDPG_TEST_NATIVE")
+	}
+	h := startProgram(t, newEngine(t))
+	defer h.end()
+	code := sideModule(t, usual)
+	bare := assemble(t, "(module "+usual+")")
+	changed := append(assemble(t, "(module "+usual+`(@custom "x" "y"))`), code[len(bare):]...)
+	for name, c := range map[string][]byte{"bare": bare, "changed": changed} {
+		if _, err := h.m.Side("side.so", c); err == nil || !strings.Contains(err.Error(), "no native code for") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := h.m.Side("side.so", code); err != nil {
 		t.Error(err)
 	}
-	if _, err := m.Side("side", assemble(t, "(module)")); err == nil || !strings.Contains(err.Error(), "EMBEDDEDPG_NATIVE") {
-		t.Errorf("side module: %v", err)
+}
+
+// TestSideTypes: types that differ, but have equal hashes, cannot be told apart by an indirect call.
+func TestSideTypes(t *testing.T) {
+	if !runsNative() {
+		t.Skip("needs native code: set EMBEDDEDPG_TEST_NATIVE")
 	}
+	one, two := collision(t)
+	h := startOf(t, loadLinkable(t, newEngine(t), program+one))
+	defer h.end()
+	if _, err := h.m.Side("same.so", sideModule(t, usual+one)); err != nil {
+		t.Error(err)
+	}
+	if _, err := h.m.Side("other.so", sideModule(t, usual+two)); err == nil || !strings.Contains(err.Error(), "same hash") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// collision returns two types, as text, with equal IDs.
+func collision(t *testing.T) (string, string) {
+	types := []wasm2llvm.ValType{wasm2llvm.I32, wasm2llvm.I64, wasm2llvm.F32, wasm2llvm.F64}
+	seen := map[uint32]string{}
+	for n := range 1 << 20 {
+		f := wasm2llvm.FuncType{}
+		text := "(type (func (param"
+		for k := range 12 {
+			p := types[n>>(2*(k%10))&3]
+			f.Params = append(f.Params, p)
+			text += " " + p.String()
+		}
+		text += ")))"
+		if other, ok := seen[f.ID()]; ok {
+			return other, text
+		}
+		seen[f.ID()] = text
+	}
+	t.Fatal("no two types with equal IDs")
+	return "", ""
 }
 
 // TestNativeForeign: what is not an image of this module, for this processor and in today's format, is refused.

@@ -1,6 +1,6 @@
 /*
  * Side modules: code that is put into a running instance, to share its memory, its table and its functions. What an
- * import means is decided in Go (side.go); here it is made.
+ * import means is decided in Go (side.go); here it is made, for wasmtime; of native code, native_side.c does it.
  */
 #include "instance.h"
 
@@ -32,12 +32,24 @@ static char *make_global(struct vm_instance *i, const struct vm_import *in, wasm
 
 char *vm_link(struct vm_instance *i, struct vm_module *m, const struct vm_import *in, size_t n, const char *names, int *side)
 {
-	char *text = NULL;
-	wasm_trap_t *trap = NULL;
 	uint32_t at = i->side_count;
 
 	if (at == VM_SIDES)
 		return strdup("too many modules are loaded in this process");
+	*side = (int)at;
+	return i->module->code->link(i, m, in, n, names, at);
+}
+
+char *vm_set_slot(struct vm_instance *i, int side, const char *name, size_t len, uint32_t slot)
+{
+	return i->module->code->set_slot(i, side, name, len, slot);
+}
+
+char *vm_wasmtime_link(struct vm_instance *i, struct vm_module *m, const struct vm_import *in, size_t n, const char *names, uint32_t at)
+{
+	char *text = NULL;
+	wasm_trap_t *trap = NULL;
+
 	wasmtime_extern_t *imports = calloc(n + 1, sizeof *imports);
 	if (imports == NULL)
 		return strdup("out of memory");
@@ -59,11 +71,10 @@ char *vm_link(struct vm_instance *i, struct vm_module *m, const struct vm_import
 		text = error != NULL ? vm_error_text(error) : trap != NULL ? vm_trap_text(trap) : NULL;
 	}
 	free(imports);
-	*side = (int)at;
 	return text;
 }
 
-char *vm_set_slot(struct vm_instance *i, int side, const char *name, size_t len, uint32_t slot)
+char *vm_wasmtime_set_slot(struct vm_instance *i, int side, const char *name, size_t len, uint32_t slot)
 {
 	const wasmtime_instance_t *from = side < 0 ? &i->instance : &i->sides[side].instance;
 	wasmtime_extern_t table, function;

@@ -52,6 +52,10 @@ func (m *Module) Side(name string, code []byte) (kernel.Side, error) {
 		return nil, err
 	}
 	defer m.engine.users.Done()
+	code, image, err := wasmfile.Native(code, processor)
+	if err != nil {
+		return nil, err
+	}
 	hash := sha256.Sum256(code)
 	m.mu.Lock()
 	s := m.mu.sides[hash]
@@ -62,7 +66,7 @@ func (m *Module) Side(name string, code []byte) (kernel.Side, error) {
 		s = &side{program: m, ready: make(chan struct{})}
 		m.mu.sides[hash] = s
 		m.mu.Unlock()
-		s.err = s.load(name, code, hex.EncodeToString(hash[:]))
+		s.err = s.load(name, code, image, hash)
 		if s.err != nil { // perhaps only for lack of memory: the next one tries again
 			m.mu.Lock()
 			delete(m.mu.sides, hash)
@@ -79,7 +83,7 @@ func (m *Module) Side(name string, code []byte) (kernel.Side, error) {
 // unsafeInName is what the name of a cache file should not contain.
 var unsafeInName = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
 
-func (s *side) load(name string, code []byte, hash string) (err error) {
+func (s *side) load(name string, code, image []byte, hash [sha256.Size]byte) (err error) {
 	if s.main, err = s.program.dynamic(); err != nil {
 		return err
 	}
@@ -92,6 +96,14 @@ func (s *side) load(name string, code []byte, hash string) (err error) {
 	if err := s.resolve(); err != nil {
 		return err
 	}
+	if s.program.nativePath != "" {
+		return s.loadNative(name, image, hash)
+	}
+	return s.compile(name, code, hex.EncodeToString(hash[:]))
+}
+
+// compile has wasmtime make the module.
+func (s *side) compile(name string, code []byte, hash string) (err error) {
 	e, r := s.program.engine, &reporter{begin: time.Now()}
 	cacheName := "side-" + unsafeInName.ReplaceAllString(strings.TrimSuffix(name, ".so"), "_")
 	if s.module, err = (loader{e, sided}).load(cacheName, code, hash, s.program.cacheDir, r); err != nil {

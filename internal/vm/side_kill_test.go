@@ -17,7 +17,7 @@ func TestSideKill(t *testing.T) {
 		"start":    usual + `(func $s (loop $l (br $l))) (start $s)`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			code := assemble(t, "(module "+wat+")")
+			code := sideModule(t, wat)
 			m := loadLinkable(t, e, program)
 			for range 5 {
 				h := newHost()

@@ -3,13 +3,17 @@
 package vm_test
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/vm"
+	"nself.org/embeddedpg/internal/wasmfile"
 )
 
 // program asks its host (7000, with the last result) which function of its table to call next; 0 ends it. Those from
@@ -58,7 +62,12 @@ type sideHost struct {
 
 func startProgram(t *testing.T, e *vm.Engine) *sideHost {
 	t.Helper()
-	h := &sideHost{host: newHost(), t: t, m: loadLinkable(t, e, program), work: make(chan func() int32), last: make(chan int32, 1)}
+	return startOf(t, loadLinkable(t, e, program))
+}
+
+func startOf(t *testing.T, m *vm.Module) *sideHost {
+	t.Helper()
+	h := &sideHost{host: newHost(), t: t, m: m, work: make(chan func() int32), last: make(chan int32, 1)}
 	h.syscall = func(_ uint64, nr int32, a *[6]int32) (int32, bool) {
 		if nr != 7000 {
 			return 0, false
@@ -87,8 +96,11 @@ func (h *sideHost) end() {
 }
 
 // load links a side module at an address of the guest.
-func (h *sideHost) load(wat string, data uint32) (l kernel.Linked, err error) {
-	code := assemble(h.t, "(module "+wat+")")
+func (h *sideHost) load(wat string, data uint32) (kernel.Linked, error) {
+	return h.link(sideModule(h.t, wat), data)
+}
+
+func (h *sideHost) link(code []byte, data uint32) (l kernel.Linked, err error) {
 	h.call(func() int32 {
 		var s kernel.Side
 		if s, err = h.m.Side("test.so", code); err == nil {
@@ -185,7 +197,11 @@ func TestSideExceptions(t *testing.T) {
 	  (func (export "caught") (param i32) (result i32)
 	    (i32.add (i32.const 1000) (block $h (result i32) (try_table (result i32) (catch $jump $h) (call $throw (local.get 0))))))
 	  (func (export "thrown") (param i32) (result i32) (call $catch (global.get $table)))
-	  (elem (global.get $table) func $mine)`, 8192)
+	  (func $again (param i32) (result i32) (local $e exnref)
+	    (local.set $e (block $h (result exnref) (try_table (catch_all_ref $h) (throw $jump (i32.const 44))) (unreachable)))
+	    (throw_ref (local.get $e)))
+	  (func (export "rethrown") (param i32) (result i32) (call $catch (i32.add (global.get $table) (i32.const 1))))
+	  (elem (global.get $table) func $mine $again)`, 8192)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,6 +210,94 @@ func TestSideExceptions(t *testing.T) {
 	}
 	if r := h.call(func() int32 { return symbol(t, l, "thrown") }); r != 33 {
 		t.Errorf("the program caught %d", r)
+	}
+	if r := h.call(func() int32 { return symbol(t, l, "rethrown") }); r != 44 {
+		t.Errorf("the program caught %d, which was thrown again", r)
+	}
+}
+
+// counter counts from a number, in a global, in memory and, by a function in the table, both.
+func counter(from string) string {
+	return usual + `
+	  (type $f (func (param i32) (result i32)))
+	  (import "env" "twice" (func $twice (type $f)))
+	  (global $n (mut i32) (i32.const ` + from + `))
+	  (func $up (type $f)
+	    (global.set $n (i32.add (global.get $n) (i32.const 1)))
+	    (i32.store (global.get $data) (i32.add (i32.load (global.get $data)) (i32.const 1)))
+	    (i32.add (global.get $n) (i32.load (global.get $data))))
+	  (func (export "count") (type $f) (call $twice (call_indirect (type $f) (i32.const 0) (global.get $table))))
+	  (elem (global.get $table) func $up)`
+}
+
+// TestSideOrder puts two side modules into two processes, in either order. Each process has its own of either.
+func TestSideOrder(t *testing.T) {
+	e := newEngine(t)
+	a, b := sideModule(t, counter("100")), sideModule(t, counter("5000"))
+	m := loadLinkable(t, e, program)
+	type process struct {
+		*sideHost
+		a, b kernel.Linked
+	}
+	link := func(h *sideHost, code []byte, data uint32) kernel.Linked {
+		l, err := h.link(code, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	one, two := process{sideHost: startOf(t, m)}, process{sideHost: startOf(t, m)}
+	one.a = link(one.sideHost, a, 8192)
+	two.b = link(two.sideHost, b, 16384)
+	one.b = link(one.sideHost, b, 16384)
+	two.a = link(two.sideHost, a, 8192)
+	for _, c := range []struct {
+		h    *sideHost
+		l    kernel.Linked
+		want int32
+	}{
+		{one.sideHost, one.a, 2 * 102}, {one.sideHost, one.a, 2 * 104}, {two.sideHost, two.a, 2 * 102}, {one.sideHost, one.b, 2 * 5002},
+		{two.sideHost, two.b, 2 * 5002}, {two.sideHost, two.b, 2 * 5004}, {one.sideHost, one.a, 2 * 106},
+	} {
+		if got := c.h.call(func() int32 { return symbol(t, c.l, "count") }); got != c.want {
+			t.Errorf("counted %d, want %d", got, c.want)
+		}
+	}
+	one.end()
+	two.end()
+}
+
+// TestSideTraps ends processes in a side module's code, in ways of its own.
+func TestSideTraps(t *testing.T) {
+	e := newEngine(t)
+	code := sideModule(t, usual+`
+	  (type $f (func (param i32) (result i32)))
+	  (type $other (func (param i64)))
+	  (import "env" "throw" (func $throw (type $f)))
+	  (func (export "unreachable") (type $f) unreachable)
+	  (func (export "divide") (type $f) (i32.div_u (i32.const 1) (i32.const 0)))
+	  (func (export "memory") (type $f) (i32.load (i32.const -8)))
+	  (func (export "type") (type $f) (call_indirect (type $other) (i64.const 1) (i32.const 100)) (i32.const 1))
+	  (func (export "null") (type $f) (call_indirect (type $f) (i32.const 1) (i32.const 99)))
+	  (func (export "table") (type $f) (call_indirect (type $f) (i32.const 1) (i32.const 110)))
+	  (func $deep (export "stack") (type $f) (i32.add (call $deep (local.get 0)) (i32.const 1)))
+	  (func (export "throws") (type $f) (call $throw (i32.const 1)))`)
+	for name, want := range map[string]vm.FaultKind{
+		"unreachable": vm.FaultTrap, "divide": vm.FaultTrap, "memory": vm.FaultTrap, "type": vm.FaultTrap, "null": vm.FaultTrap,
+		"table": vm.FaultTrap, "stack": vm.FaultStackOverflow, "throws": vm.FaultException,
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := startProgram(t, e)
+			l, err := h.link(code, 8192)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.work <- func() int32 { return symbol(t, l, name) }
+			f := fault(t, h.host, want)
+			if runsNative() && want == vm.FaultTrap && !strings.Contains(f.Message, "test.so") {
+				t.Errorf("the module is not named: %s", f.Message)
+			}
+		})
 	}
 }
 
@@ -249,7 +353,7 @@ func TestSideStartCalls(t *testing.T) {
 	e := newEngine(t)
 	m := loadLinkable(t, e, program+`(func (export "call") (drop (call $sys (i32.const 93) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))`)
 	h := newHost()
-	code := assemble(t, "(module "+usual+`(import "env" "call" (func $c)) (start $c))`)
+	code := sideModule(t, usual+`(import "env" "call" (func $c)) (start $c)`)
 	h.syscall = func(_ uint64, nr int32, _ *[6]int32) (int32, bool) {
 		if nr == 7000 && h.calls.Load() == 1 {
 			s, err := m.Side("test.so", code)
@@ -274,8 +378,9 @@ func TestSideMany(t *testing.T) {
 	e := newEngine(t)
 	h := startProgram(t, e)
 	defer h.end()
+	code := sideModule(t, usual)
 	for i := range 100 {
-		_, err := h.load(usual, 8192)
+		_, err := h.link(variant(t, code, i), 8192)
 		if i < 18 && err != nil { // (100 - 64) / 2
 			t.Fatal(i, err)
 		}
@@ -283,15 +388,37 @@ func TestSideMany(t *testing.T) {
 			t.Fatal(i, err)
 		}
 	}
+	code = sideModule(t, `(@custom "dylink.0" (before first) "\01\04\40\05\00\00")`)
 	for i := range 100 {
-		_, err := h.load(`(@custom "dylink.0" (before first) "\01\04\40\05\00\00")`, 8192)
+		_, err := h.link(variant(t, code, i), 8192)
 		if i > 64 && (err == nil || !strings.Contains(err.Error(), "too many modules")) {
 			t.Fatal(i, err)
 		}
 	}
 }
 
+// variant returns another module that does the same.
+func variant(t *testing.T, code []byte, i int) []byte {
+	bare, native, err := wasmfile.Native(code, processor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := append(slices.Clone(bare), 0, 2, 1, byte(i)) // a custom section
+	if native == nil {
+		return other
+	}
+	before, after := sha256.Sum256(bare), sha256.Sum256(other)
+	native = bytes.Replace(native, before[:], after[:], 1)
+	if other, err = wasmfile.WithNative(other, processor, native); err != nil {
+		t.Fatal(err)
+	}
+	return other
+}
+
 func TestSideCache(t *testing.T) {
+	if runsNative() {
+		t.Skip("native code is not compiled here")
+	}
 	dir := t.TempDir()
 	main := assemble(t, "(module "+imports+program+")")
 	code := assemble(t, "(module "+usual+")")
@@ -327,8 +454,8 @@ func TestSideCache(t *testing.T) {
 
 func BenchmarkSideLink(b *testing.B) {
 	e := newEngine(b)
-	m := load(b, e, program)
-	code := assemble(b, "(module "+usual+`(import "env" "twice" (func (param i32) (result i32))) (func $f) (elem (global.get $table) func $f $f))`)
+	m := loadLinkable(b, e, program)
+	code := sideModule(b, usual+`(import "env" "twice" (func (param i32) (result i32))) (func $f) (elem (global.get $table) func $f $f)`)
 	s, err := m.Side("test.so", code)
 	if err != nil {
 		b.Fatal(err)

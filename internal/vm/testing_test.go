@@ -135,7 +135,7 @@ func loadLinkable(t testing.TB, e *vm.Engine, body string) *vm.Module {
 func loadWith(t testing.TB, e *vm.Engine, body string, o vm.LoadOptions) *vm.Module {
 	t.Helper()
 	b := assemble(t, "(module "+imports+body+")")
-	if runsNative() && !o.SideModules { // those need wasmtime
+	if runsNative() {
 		compileNative(t, b)
 	}
 	m, err := e.Load(t.Name(), b, hashOf(b), o)

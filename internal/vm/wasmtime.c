@@ -336,4 +336,4 @@ static void release(struct vm_instance *i)
 	wasmtime_store_delete(i->store);
 }
 
-const struct vm_code vm_wasmtime = {make_instance, call, release, free_module};
+const struct vm_code vm_wasmtime = {make_instance, call, release, free_module, vm_wasmtime_link, vm_wasmtime_set_slot};

@@ -1,0 +1,85 @@
+//go:build cgo && linux && amd64
+
+package vm
+
+// #include <stdlib.h>
+// #include "native.h"
+import "C"
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"unsafe"
+
+	"nself.org/embeddedpg/internal/wasmfile"
+)
+
+// processor is this one's name in side modules.
+const processor = "x86_64"
+
+// nativeExports returns what side modules can link to, as if read from the program's WebAssembly.
+func (m *Module) nativeExports() (*wasmfile.File, error) {
+	l := C.vm_native_linkage(m.c)
+	if l.symbols_len == 0 {
+		return nil, errors.New("the program's native code was made without symbols for side modules")
+	}
+	f := &wasmfile.File{
+		Exports: map[string]wasmfile.Export{}, Globals: map[uint32]uint32{}, Slots: map[uint32]uint32{}, FirstSlot: uint32(C.vm_native_first_slot(m.c)),
+	}
+	names := C.GoStringN(l.names, C.int(l.names_len))
+	for _, s := range unsafe.Slice(l.symbols, l.symbols_len) {
+		name := nameAt(names, s.name)
+		kind, index := wasmfile.Kind(s.kind_index&7), uint32(s.kind_index>>3)
+		f.Exports[name] = wasmfile.Export{Kind: kind, Index: index}
+		switch {
+		case kind == wasmfile.Global && s.code == 0:
+			f.Globals[index] = uint32(s.value)
+		case kind == wasmfile.Func && s.value != 0:
+			f.Slots[index] = uint32(s.value)
+		}
+	}
+	return f, m.addTypes(m)
+}
+
+// loadNative links the module's native code to the program's.
+func (s *side) loadNative(name string, image []byte, hash [sha256.Size]byte) error {
+	if image == nil {
+		return fmt.Errorf("it has no native code for %s that was made of this very file, and the server runs as native code: "+
+			"make it with wasm/extension.sh, or start the server again, which then runs by wasmtime", processor)
+	}
+	n := C.CString(name)
+	defer C.free(unsafe.Pointer(n))
+	m := new(Module)
+	err := textError(C.vm_native_side(s.program.c, n, (*C.uint8_t)(&hash[0]), (*C.uint8_t)(&image[0]), C.size_t(len(image)), &m.c))
+	if err != nil {
+		return err
+	}
+	m.name, m.engine = name, s.program.engine
+	s.module = m
+	s.program.engine.adopt(m)
+	return s.program.addTypes(m)
+}
+
+func nameAt(names string, at C.uint32_t) string {
+	name, _, _ := strings.Cut(names[at:], "\x00")
+	return name
+}
+
+// addTypes makes sure that equal IDs of types, which indirect calls compare, mean equal types: those
+// of long types are hashes.
+func (m *Module) addTypes(of *Module) error {
+	l := C.vm_native_linkage(of.c)
+	names := C.GoStringN(l.names, C.int(l.names_len))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range unsafe.Slice(l.types, l.types_len) {
+		name := nameAt(names, t.name)
+		if other, ok := m.mu.types[uint32(t.id)]; ok && other != name {
+			return errors.New("a type of its functions has the same hash as another one of the server's: it can be run by wasmtime only")
+		}
+		m.mu.types[uint32(t.id)] = name
+	}
+	return nil
+}
