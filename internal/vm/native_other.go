@@ -2,6 +2,12 @@
 
 package vm
 
+import (
+	"crypto/sha256"
+
+	"nself.org/embeddedpg/internal/wasmfile"
+)
+
 // native returns nil: there is native code for linux/amd64 only.
 func (e *Engine) native(hash string, linkable bool) (*Module, error) { return nil, nil }
 
@@ -11,4 +17,7 @@ func (m *Module) nativeExports() (*wasmfile.File, error) { panic("no native code
 
 func (s *side) loadNative(string, []byte, [sha256.Size]byte) error { panic("no native code") }
 
-const processor = ""
+func nativeCode(code []byte) (bare, image []byte, err error) { return wasmfile.Native(code, "") }
+
+// WithoutNative returns nil: here no program is native code.
+func WithoutNative([]string) []string { return nil }

@@ -7,9 +7,13 @@ package vm
 import "C"
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"unsafe"
 
@@ -18,6 +22,36 @@ import (
 
 // processor is this one's name in side modules.
 const processor = "x86_64"
+
+// nativeCode returns a side module without native code, and its code for this processor: nil if there is none that was
+// made of this module and in today's format.
+func nativeCode(code []byte) (bare, image []byte, err error) {
+	bare, image, err = wasmfile.Native(code, processor)
+	const magic = C.WASM_IMAGE_MAGIC
+	at := bytes.Index(image, []byte(magic)) // of struct wasm_image; the format is behind it
+	if at < 0 || len(image) < at+len(magic)+4 || binary.LittleEndian.Uint32(image[at+len(magic):]) != C.WASM_IMAGE_FORMAT {
+		image = nil
+	}
+	return bare, image, err
+}
+
+// WithoutNative returns the paths of the side modules in directories that native code cannot load.
+func WithoutNative(dirs []string) (paths []string) {
+	for _, dir := range dirs {
+		found, _ := filepath.Glob(filepath.Join(dir, "*.so")) //nolint:errcheck // of a bad pattern, which the directory's name can make it: none
+		for _, path := range found {
+			code, err := os.ReadFile(path)
+			if err != nil {
+				continue // the server cannot read it either
+			}
+			_, image, err := nativeCode(code)
+			if image == nil && err == nil {
+				paths = append(paths, path)
+			}
+		}
+	}
+	return paths
+}
 
 // nativeExports returns what side modules can link to, as if read from the program's WebAssembly.
 func (m *Module) nativeExports() (*wasmfile.File, error) {
@@ -46,8 +80,8 @@ func (m *Module) nativeExports() (*wasmfile.File, error) {
 // loadNative links the module's native code to the program's.
 func (s *side) loadNative(name string, image []byte, hash [sha256.Size]byte) error {
 	if image == nil {
-		return fmt.Errorf("it has no native code for %s that was made of this very file, and the server runs as native code: "+
-			"make it with wasm/extension.sh, or start the server again, which then runs by wasmtime", processor)
+		return fmt.Errorf("it has no native code for %s that was made of it by this version, and the server runs native code: "+
+			"build it with wasm/extension.sh, or start the server again, which then takes it, and runs slower", processor)
 	}
 	n := C.CString(name)
 	defer C.free(unsafe.Pointer(n))

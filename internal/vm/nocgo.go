@@ -23,6 +23,10 @@ func New(Config) (*Engine, error) { return nil, errNoCgo }
 func (*Engine) Load(string, []byte, string, LoadOptions) (*Module, error) {
 	return nil, errNoCgo
 }
+
+// WithoutNative returns nil, as nothing runs.
+func WithoutNative([]string) []string { return nil }
+
 func (*Engine) Wait()          {}
 func (*Engine) Close() error   { return nil }
 func (*Engine) Room(int) error { return errNoCgo }

@@ -52,7 +52,7 @@ func (m *Module) Side(name string, code []byte) (kernel.Side, error) {
 		return nil, err
 	}
 	defer m.engine.users.Done()
-	code, image, err := wasmfile.Native(code, processor)
+	code, image, err := nativeCode(code)
 	if err != nil {
 		return nil, err
 	}
