@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/testenv"
 )
 
 // held is what a process holds of the system.
@@ -68,7 +69,7 @@ func holding(t testing.TB) held {
 // withoutRaceDetector skips a test of figures that the race detector would change; `make test` runs it without.
 func withoutRaceDetector(t *testing.T) {
 	t.Helper()
-	if raceDetector {
+	if testenv.Race {
 		t.Skip("measures time or memory, which the race detector adds to")
 	}
 }

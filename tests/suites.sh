@@ -97,6 +97,7 @@ bench) go run ./tests/benchpostgres -root "$root" "$@" ;;
 vector) vector "$@" ;;
 benchmarks) benchmarks "$@" ;;
 latency) go run ./tests/latency -root "$root" "$@" ;;
-all) translator && native && tools && backup && postgres && extensions ;;
+# TestUnderLoad needs no native server: `make test` has run it under the race detector.
+all) translator && native && tools && backup -skip '^TestUnderLoad$' && postgres && extensions ;;
 *) die "no suite $suite" ;;
 esac

@@ -80,9 +80,9 @@ func verdict(findings []finding) error {
 func printFindings(w io.Writer, findings []finding) {
 	for _, f := range findings {
 		colour := map[string]string{"ok": green, "warning": yellow, "failure": red}[f.Status]
-		fmt.Fprintf(w, "%s %-14s %s\n", paint(w, colour, fmt.Sprintf("%-8s", f.Status)), f.Check, f.Detail)
+		fmt.Fprintf(w, "%s %-15s %s\n", paint(w, colour, fmt.Sprintf("%-8s", f.Status)), f.Check, f.Detail)
 		if f.Hint != "" {
-			fmt.Fprintf(w, "%-8s %-14s %s\n", "", "", f.Hint)
+			fmt.Fprintf(w, "%-8s %-15s %s\n", "", "", f.Hint)
 		}
 	}
 }

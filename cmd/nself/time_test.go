@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nself.org/embeddedpg/internal/programs"
+	"nself.org/embeddedpg/internal/testenv"
 )
 
 // warmStart is the limit of a start whose code is compiled and whose database is there.
@@ -34,7 +35,7 @@ func compileTime(t *testing.T) time.Duration {
 // TestStartCommandTime measures nself start --embedded-pg --only postgres from the outside, warm and cold. It is one of
 // the FIGURES of the Makefile: alone on the machine.
 func TestStartCommandTime(t *testing.T) {
-	if underRace || testing.Short() {
+	if testenv.Race || testing.Short() {
 		t.Skip("-short or -race: the time of a start is measured without them")
 	}
 	for try := 1; ; try++ {

@@ -156,11 +156,19 @@ func stateOf(t *testing.T, conn string) string {
 	return ""
 }
 
+func skipKills(t *testing.T) {
+	t.Helper()
+	switch {
+	case testing.Short():
+		t.Skip("kills processes: takes some seconds a kill")
+	case testenv.Race:
+		t.Skip("kills processes at the speed of use; make test runs it without the race detector")
+	}
+}
+
 // TestKillBackup kills what makes backups: each that is listed is good, and nothing else looks complete.
 func TestKillBackup(t *testing.T) {
-	if testing.Short() {
-		t.Skip("kills processes: takes some seconds a kill")
-	}
+	skipKills(t)
 	rng := newRand(t)
 	ctx := context.Background()
 	dir := t.TempDir()
@@ -218,9 +226,7 @@ func TestKillBackup(t *testing.T) {
 
 // TestKillRestore kills restores of a dump: the database is of one state or the other.
 func TestKillRestore(t *testing.T) {
-	if testing.Short() {
-		t.Skip("kills processes: takes some seconds a kill")
-	}
+	skipKills(t)
 	rng := newRand(t)
 	dir := t.TempDir()
 	data := filepath.Join(dir, "data")
@@ -275,9 +281,7 @@ func backUpStates(t *testing.T, dir, data string, make func(*embeddedpg.Server, 
 
 // TestKillRestoreBase kills restores of a base backup over a cluster: it is of one state or the other, and starts.
 func TestKillRestoreBase(t *testing.T) {
-	if testing.Short() {
-		t.Skip("kills processes: takes some seconds a kill")
-	}
+	skipKills(t)
 	rng := newRand(t)
 	dir := t.TempDir()
 	data := filepath.Join(dir, "data")

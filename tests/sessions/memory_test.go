@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/testenv"
 )
 
 // held is what this process, and so the server in it, holds of the system.
@@ -98,7 +99,7 @@ func quiet(t testing.TB) *embeddedpg.Server {
 // TestErrorsFree catches a million errors in one session, of several kinds. Neither the backend's own memory
 // contexts grow, nor the memory of this process, in which each longjmp that kept its exception would show.
 func TestErrorsFree(t *testing.T) {
-	if raceDetector {
+	if testenv.Race {
 		t.Skip("measures memory, which the race detector adds to; make test runs it without")
 	}
 	warm, errors := 100_000, 1_000_000
@@ -187,7 +188,7 @@ func shortly(cfg *pgx.ConnConfig) error {
 // TestShortConnections opens and closes connections, each with a query: over the Unix socket with a password
 // every other one, else within the program.
 func TestShortConnections(t *testing.T) {
-	if raceDetector {
+	if testenv.Race {
 		t.Skip("measures memory, which the race detector adds to; make test runs it without")
 	}
 	if testing.Short() {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/testenv"
 )
 
 // held is what this process, with the server in it, holds of the system while no session is there.
@@ -114,7 +115,7 @@ func (h held) compare(t *testing.T, before held) {
 	if h.threads > before.threads+5 || h.mappings > before.mappings+50 {
 		t.Errorf("threads or mappings are left: %d and %d, before %d and %d", h.threads, h.mappings, before.threads, before.mappings)
 	}
-	if !raceDetector && h.memory > before.memory+24<<20 {
+	if !testenv.Race && h.memory > before.memory+24<<20 {
 		t.Errorf("memory grew from %d to %d bytes", before.memory, h.memory)
 	}
 	// Write-ahead log is recycled up to max_wal_size (16 files), and tables have forks that come when they are vacuumed.

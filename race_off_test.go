@@ -1,5 +1,0 @@
-//go:build !race
-
-package embeddedpg_test
-
-const raceDetector = false

@@ -1,6 +1,0 @@
-//go:build race
-
-package embeddedpg_test
-
-// raceDetector tells that times and memory are the race detector's as much as ours.
-const raceDetector = true

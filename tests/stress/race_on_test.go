@@ -1,6 +1,0 @@
-//go:build race
-
-package stress
-
-// raceDetector: its shadow memory grows with all that was ever touched.
-const raceDetector = true
