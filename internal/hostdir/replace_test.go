@@ -4,6 +4,7 @@ package hostdir_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,8 +16,10 @@ import (
 func TestReplace(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
-	for _, text := range []string{"first", "second"} {
-		if err := hostdir.Replace(path, []byte(text), 0o640); err != nil {
+	for text, replace := range map[string]func(string, []byte, fs.FileMode) error{
+		"flushed": hostdir.Replace, "unflushed": hostdir.ReplaceUnflushed, "flushed again": hostdir.Replace,
+	} {
+		if err := replace(path, []byte(text), 0o640); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(path)

@@ -53,12 +53,13 @@ const (
 // ErrRunning is returned where a supervisor has the runtime directory already.
 var ErrRunning = errors.New("it is running already")
 
+// writeState is not flushed: the process that the state is about does not outlive the machine.
 func (p Paths) writeState(s State) error {
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
 	}
-	return hostdir.Replace(p.state(), append(b, '\n'), 0o600)
+	return hostdir.ReplaceUnflushed(p.state(), append(b, '\n'), 0o600)
 }
 
 // readState returns the state last written; false if there is none or it cannot be read.
