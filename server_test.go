@@ -270,18 +270,26 @@ func TestStartCancelled(t *testing.T) {
 	}
 	// In the middle of making a cluster: the directory is as before.
 	sharedServer(t) // everything is compiled
-	dir := filepath.Join(t.TempDir(), "data")
-	ctx, cancel = context.WithCancel(context.Background())
-	_, err := embeddedpg.Start(ctx, embeddedpg.Config{DataDir: dir, Progress: func(p embeddedpg.Progress) {
-		if p.Stage == embeddedpg.StageCreate {
-			time.AfterFunc(50*time.Millisecond, cancel)
+	for superuser, after := range map[string]time.Duration{
+		"postgres": 0,                     // of the seed, which takes a few milliseconds
+		"admin":    50 * time.Millisecond, // by initdb
+	} {
+		dir := filepath.Join(t.TempDir(), "data")
+		ctx, cancel := context.WithCancel(context.Background())
+		_, err := embeddedpg.Start(ctx, embeddedpg.Config{DataDir: dir, Superuser: superuser, Progress: func(p embeddedpg.Progress) {
+			switch {
+			case p.Stage == embeddedpg.StageCreate && after == 0:
+				cancel()
+			case p.Stage == embeddedpg.StageCreate:
+				time.AfterFunc(after, cancel)
+			}
+		}})
+		if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
 		}
-	}})
-	if !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
-	if entries, _ := os.ReadDir(filepath.Dir(dir)); len(entries) > 0 {
-		t.Error("left behind:", entries)
+		if entries, _ := os.ReadDir(filepath.Dir(dir)); len(entries) > 0 {
+			t.Error("left behind:", entries)
+		}
 	}
 }
 

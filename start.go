@@ -9,6 +9,7 @@ import (
 
 	"nself.org/embeddedpg/internal/cluster"
 	"nself.org/embeddedpg/internal/hostdir"
+	"nself.org/embeddedpg/internal/image"
 	"nself.org/embeddedpg/internal/listen"
 	"nself.org/embeddedpg/internal/programs"
 )
@@ -63,11 +64,12 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	empty := s.cluster.Empty()
+	create := s.createOptions(temporary || s.cfg.volatile())
 	s.programs, err = programs.Load(ctx, programs.Options{
 		CacheDir:    s.cfg.CacheDir,
 		Server:      true,
 		Override:    override,
-		Initdb:      empty && s.cfg.CopyFrom == "",
+		Initdb:      empty && s.cfg.CopyFrom == "" && !create.CanSeed(),
 		Log:         s.cfg.Log,
 		SideModules: len(s.cfg.ExtensionDirs) > 0,
 		Quick:       s.cfg.CompileLater,
@@ -78,26 +80,36 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	guest := cluster.Programs{Program: s.programs.Program, Image: s.programs.Image()}
 	if empty {
-		if err := s.makeCluster(ctx, guest, temporary || s.cfg.volatile()); err != nil {
+		if err := s.makeCluster(ctx, guest, create); err != nil {
 			return err
 		}
 	}
 	return s.run(ctx, guest)
 }
 
+// createOptions describe the cluster that makeCluster makes, if it is not a copy.
+func (s *Server) createOptions(volatile bool) cluster.CreateOptions {
+	o := cluster.CreateOptions{
+		Superuser: s.cfg.Superuser, Password: s.cfg.Password, Database: s.cfg.Database,
+		Volatile: volatile, Log: s.cfg.Log,
+	}
+	if s.cfg.ServerModule == "" { // of another one the catalog may be another
+		o.Seed = image.Cluster()
+	}
+	return o
+}
+
 // makeCluster makes the cluster, from nothing or as a copy.
-func (s *Server) makeCluster(ctx context.Context, guest cluster.Programs, volatile bool) error {
+func (s *Server) makeCluster(ctx context.Context, guest cluster.Programs, o cluster.CreateOptions) error {
 	s.cfg.Progress(Progress{Stage: StageCreate})
 	if s.cfg.CopyFrom != "" {
-		return s.cluster.CopyFrom(ctx, s.cfg.CopyFrom, volatile)
+		return s.cluster.CopyFrom(ctx, s.cfg.CopyFrom, o.Volatile)
 	}
 	if s.cfg.Password == "" {
 		s.cfg.Password = newPassword()
 	}
-	return s.cluster.Create(ctx, guest, cluster.CreateOptions{
-		Superuser: s.cfg.Superuser, Password: s.cfg.Password, Database: s.cfg.Database,
-		Volatile: volatile, Log: s.cfg.Log,
-	})
+	o.Password = s.cfg.Password
+	return s.cluster.Create(ctx, guest, o)
 }
 
 // run starts the postmaster, and lets clients in.

@@ -36,10 +36,11 @@ done
 
 [ $# = 0 ] || exit 0
 cp "$host"/out/{postgres.wasm,initdb.wasm,pgtools.wasm,share.zip,LICENSES.txt,image_gen.go} "$image/"
+(cd "$top" && go run ./cmd/seed "$image/cluster.zst")
 new=$(mktemp)
 {
 	grep -v '^output ' "$wasm/wasm.lock"
 	cd "$image"
-	sha256sum postgres.wasm initdb.wasm pgtools.wasm share.zip LICENSES.txt image_gen.go | awk '{ print "output", $2, $1 }'
+	sha256sum postgres.wasm initdb.wasm pgtools.wasm share.zip LICENSES.txt image_gen.go cluster.zst | awk '{ print "output", $2, $1 }'
 } >"$new"
 mv "$new" "$wasm/wasm.lock"

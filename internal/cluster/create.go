@@ -24,6 +24,15 @@ type CreateOptions struct {
 	Database  string // a database to make besides postgres; "": none
 	Volatile  bool   // the files need not survive a power failure
 	Log       slog.Handler
+
+	Seed []byte // an encoded seed of the server's cluster, which is used if CanSeed; nil: none
+}
+
+// CanSeed reports whether a cluster of a seed can be like one that initdb makes.
+func (o CreateOptions) CanSeed() bool {
+	// SASLprep leaves ASCII as it is, and only that.
+	plain := func(r rune) bool { return r >= ' ' && r <= '~' }
+	return o.Seed != nil && o.Superuser == SeedSuperuser && strings.IndexFunc(o.Password, func(r rune) bool { return !plain(r) }) < 0
 }
 
 const opCreate = "create the database cluster"
@@ -34,14 +43,41 @@ const (
 	stageMarker = "embeddedpg-new-cluster"
 )
 
-// Create makes the cluster with initdb.
+// Create makes the cluster, of the seed if it can, else with initdb.
 func (c *Cluster) Create(ctx context.Context, p Programs, o CreateOptions) error {
 	return c.place(opCreate, o.Volatile, func(data string) error {
-		if err := initdb(ctx, p, data, o); err != nil {
+		fill := initdb
+		if o.CanSeed() {
+			fill = sow
+		}
+		if err := fill(ctx, p, data, o); err != nil {
 			return err
 		}
-		return appendHBA(data)
+		return createDatabase(ctx, p, data, o)
 	})
+}
+
+// sow writes the seed, with a new identity, into the empty directory data.
+func sow(ctx context.Context, _ Programs, data string, o CreateOptions) error {
+	s, err := OpenSeed(o.Seed)
+	if err == nil {
+		err = s.Identify(NewIdentity(o.Password))
+	}
+	if err != nil {
+		return &fault.Error{Op: opCreate, Path: data, Err: err}
+	}
+	if err := os.Remove(data); err != nil {
+		return err
+	}
+	if _, err := s.Write(data); err != nil {
+		return err
+	}
+	if !o.Volatile {
+		if err := s.allocate(data); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 // place puts a new cluster into the data directory: fill makes it in an empty directory beside it, which then takes
@@ -142,7 +178,7 @@ func (c *Cluster) clearStages() {
 	}
 }
 
-// initdb makes a cluster in the empty host directory data.
+// initdb makes a cluster in the empty directory data with PostgreSQL's own program.
 func initdb(ctx context.Context, p Programs, data string, o CreateOptions) error {
 	t, err := newTree(p.Image, data, guestData, RunOptions{})
 	if err != nil {
@@ -162,11 +198,21 @@ func initdb(ctx context.Context, p Programs, data string, o CreateOptions) error
 	if out, err := runTool(ctx, p, t, o.Log, "", argv...); err != nil {
 		return toolError(opCreate, out, err)
 	}
+	return appendHBA(data)
+}
+
+// createDatabase makes the database that is asked for besides initdb's.
+func createDatabase(ctx context.Context, p Programs, data string, o CreateOptions) error {
 	if o.Database == "" || o.Database == "postgres" {
 		return nil
 	}
+	t, err := newTree(p.Image, data, guestData, RunOptions{})
+	if err != nil {
+		return &fault.Error{Op: opCreate, Path: data, Err: err}
+	}
+	defer t.close()
 	sql := "CREATE DATABASE " + quoteIdentifier(o.Database) + "\n"
-	argv = []string{guestPrefix + "/bin/postgres", "--single", "-F", "-D", guestData, "-c", "exit_on_error=on", "-c", "log_checkpoints=off", "postgres"}
+	argv := []string{guestPrefix + "/bin/postgres", "--single", "-F", "-D", guestData, "-c", "exit_on_error=on", "-c", "log_checkpoints=off", "postgres"}
 	if out, err := runTool(ctx, p, t, o.Log, sql, argv...); err != nil {
 		return toolError("create the database "+o.Database, out, err)
 	}

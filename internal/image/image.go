@@ -23,6 +23,9 @@ var tools []byte
 //go:embed share.zip
 var share []byte
 
+//go:embed cluster.zst
+var cluster []byte
+
 //go:embed LICENSES.txt
 var licenses string
 
@@ -35,6 +38,9 @@ func Initdb() []byte { return initdb }
 // Tools returns the module of the other client programs, which picks one by the last element of argv[0] (see Programs).
 // The caller must not change it.
 func Tools() []byte { return tools }
+
+// Cluster returns a new cluster for cluster.OpenSeed. The caller must not change it.
+func Cluster() []byte { return cluster }
 
 // Licenses returns the notices of everything linked into the modules.
 func Licenses() string { return licenses }

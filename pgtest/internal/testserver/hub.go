@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/cluster"
 	"nself.org/embeddedpg/internal/sqlwire"
 )
 
@@ -34,9 +35,9 @@ type hub struct {
 // template is a database to clone.
 type template struct {
 	name     string
-	mu       sync.Mutex // held while it is made
-	contents *contents  // nil: CREATE DATABASE clones it
-	size     int64      // bytes
+	mu       sync.Mutex     // held while it is made
+	contents *cluster.Files // nil: CREATE DATABASE clones it
+	size     int64          // bytes
 	made     bool
 }
 
@@ -51,7 +52,7 @@ const sessionsKept = 4
 
 // newHub returns the hub of a server on which nobody has been yet. blank is what template1 consists of; without it
 // databases are made by CREATE DATABASE.
-func newHub(ctx context.Context, server *embeddedpg.Server, blank *contents) *hub {
+func newHub(ctx context.Context, server *embeddedpg.Server, blank *cluster.Files) *hub {
 	h := &hub{server: server, files: blank != nil, ctx: ctx, idle: make(chan *sqlwire.Conn, sessionsKept)}
 	t := &template{name: Blank, contents: blank, size: blankSize, made: true}
 	h.mu.templates = map[string]*template{Blank: t}
@@ -207,7 +208,7 @@ func (h *hub) cloneFiles(ctx context.Context, t *template, name string) error {
 		return err
 	}
 	oid := rows[0][0]
-	if err := t.contents.write(h.base(oid)); err != nil {
+	if err := t.contents.Write(h.base(oid)); err != nil {
 		return err
 	}
 	from := sqlwire.Literal(t.name)

@@ -4,6 +4,8 @@ package testserver
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,13 +18,14 @@ import (
 	"sync"
 
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/cluster"
 	"nself.org/embeddedpg/internal/hostdir"
+	"nself.org/embeddedpg/internal/image"
 	"nself.org/embeddedpg/internal/listen"
 )
 
 // Server is a server for tests. Its methods are safe for concurrent use.
 type Server struct {
-	cluster *pack
 	pg      *embeddedpg.Server
 	hub     *hub
 	dir     *hostdir.Temp
@@ -71,14 +74,16 @@ var defaults = map[string]string{
 
 // Start starts a server with the settings on top of the defaults. Its files go with the process.
 func Start(ctx context.Context, settings map[string]string) (s *Server, err error) {
-	cluster, err := cachedCluster(ctx)
+	seed, err := cluster.OpenSeed(image.Cluster())
 	if err != nil {
 		return nil, err
 	}
-	password := cluster.password
-	s = &Server{cluster: cluster}
+	password := rand.Text()
+	if err := seed.Identify(cluster.NewIdentity(password)); err != nil {
+		return nil, err
+	}
+	s = &Server{}
 	if s.dir, err = hostdir.MakeTemp(parent(), dirPrefix); err != nil {
-		cluster.close()
 		return nil, err
 	}
 	s.dir.RemoveAtExit()
@@ -96,7 +101,7 @@ func Start(ctx context.Context, settings map[string]string) (s *Server, err erro
 	if !vacuumed {
 		templates = append(templates, template1Dir)
 	}
-	writeTemplates, err := cluster.write(data, templates...)
+	writeTemplates, err := seed.Write(data, templates...)
 	if err != nil {
 		return nil, err
 	}
@@ -123,9 +128,9 @@ func Start(ctx context.Context, settings map[string]string) (s *Server, err erro
 	life, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	// Autovacuum would write to templates.
-	var blank *contents
+	var blank *cluster.Files
 	if !vacuumed {
-		blank = cluster.below(template1Dir)
+		blank = seed.Below(template1Dir)
 	}
 	s.hub = newHub(life, s.pg, blank)
 	return s, nil
@@ -163,7 +168,6 @@ func (s *Server) Close() error {
 	if s.log != nil {
 		errs = append(errs, s.log.Close())
 	}
-	s.cluster.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.kept != "" {
@@ -199,4 +203,10 @@ func (s *Server) keep(pkg string) (string, error) {
 	os.Remove(link)
 	_ = os.Symlink(s.mu.kept, link) // without it the files stay longer
 	return s.mu.kept, nil
+}
+
+// hash shortens a text to a name.
+func hash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return fmt.Sprintf("%x", sum[:8])
 }
