@@ -118,7 +118,7 @@ const (
 	BackupStageFlush   = BackupStage(backup.StageFlush)   // checksums of the files, and flushing to disk
 )
 
-// Backup dumps one database while the server goes on working. The dump shows one snapshot, and so do the numbers that
+// Backup dumps one database, which stays in use. The dump shows one snapshot, and so do the numbers that
 // [VerifyBackup] compares. It returns when the backup is on disk. If ctx ends, or anything fails, or the program is
 // killed, there is nothing that [Backups] lists or that looks complete. It is safe to make several at once. Reasons that a
 // person can put right are an *Error; what PostgreSQL or pg_dump say is in the error's text.
@@ -129,7 +129,7 @@ func (s *Server) Backup(ctx context.Context, o BackupOptions) (*Backup, error) {
 	return s.create(ctx, o, backup.Create)
 }
 
-// BaseBackup copies the whole cluster with pg_basebackup while the server goes on working, for [RestoreBase]. With
+// BaseBackup copies the whole cluster with pg_basebackup, for [RestoreBase]; it stays in use. With
 // Config.ArchiveDir it fails ([ErrNotArchived]) unless the log is archived there up to the end of the backup. Otherwise it is as
 // [Server.Backup].
 func (s *Server) BaseBackup(ctx context.Context, o BackupOptions) (*Backup, error) {

@@ -36,7 +36,8 @@ type Server struct {
 
 // Dial connects within the program, as superuser without a password, by the PostgreSQL protocol that
 // every driver speaks. The user and database are the startup packet's, so the connection can be any
-// role's. It does not block. The connection ends with Close.
+// role's. It does not block, and fails only if ctx has ended, after Close ([ErrClosed]), or without memory or descriptors. The
+// connection ends with Close.
 //
 // With pgx: config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return server.Dial(ctx) }.
 func (s *Server) Dial(ctx context.Context) (net.Conn, error) {

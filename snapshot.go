@@ -21,7 +21,7 @@ import (
 // both must not be archived to one place. To keep data safe from the loss of a disk, make a backup instead.
 //
 // It needs the setting wal_level to be replica (the default) or logical, and one free replication slot. If ctx ends
-// before, nothing is left of the copy.
+// before, or anything fails, nothing is left of the copy. A directory that is not empty is an *Error.
 func (s *Server) Snapshot(ctx context.Context, dir string) error { return public(s.snapshot(ctx, dir)) }
 
 func (s *Server) snapshot(ctx context.Context, dir string) error {

@@ -24,7 +24,7 @@ type Input struct {
 // matters.
 func Binary() Input { return Input{id: "binary", binary: true} }
 
-// Version is a word of yours that changes whenever the function does something else.
+// Version is a text that you change whenever the function does something else.
 func Version(version string) Input { return Input{id: "version " + version} }
 
 // Files are the files that the function reads: those that match one of the patterns of fs.Glob, or without patterns all files

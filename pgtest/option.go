@@ -127,7 +127,7 @@ func MigrateFS(files fs.FS, patterns ...string) Option {
 // Migrate runs migrate in the template: the place to call a migration library, with db.ConnString. It must close its
 // connections. What a function does cannot be hashed: the template is named by the function, by name, and by the inputs.
 //
-// A template lives as long as its server, so an edited function always runs, but for a server in a directory of yours
+// A template lives as long as its server, so an edited function always runs, except on a server in a directory that you name
 // (EMBEDDEDPG_PGTEST), which outlives the test binary: there a function without inputs runs once for each test binary that is built, and
 // one with inputs runs again only when they change. A function that does different things for different captured variables
 // must get different names or inputs for them.

@@ -86,7 +86,8 @@ func (db *DB) ConnInfo() ConnInfo {
 	return ConnInfo{Host: i.SocketDir, Port: i.Port, User: i.User, Password: i.Password, Database: db.name}
 }
 
-// Dial returns a connection to the server for a driver's dial function: within the program if the server is in it.
+// Dial returns a connection to the server for a driver's dial function: within the program if the server is in it. It fails
+// if ctx has ended or the server has.
 func (db *DB) Dial(ctx context.Context) (net.Conn, error) { return db.client.dial(ctx) }
 
 // Exec runs SQL statements as superuser, without a driver and without results. They are one transaction, unless they
@@ -101,7 +102,7 @@ func (db *DB) run(ctx context.Context, path string, s migrate.Script) error {
 }
 
 // Reset takes the database back to the template, or to what the last Save saw, in about the time that New takes. Its
-// connections are ended.
+// connections are ended. It fails the test if it cannot.
 func (db *DB) Reset(t testing.TB) {
 	t.Helper()
 	if err := db.client.reset(db.name, db.template); err != nil {
@@ -110,7 +111,7 @@ func (db *DB) Reset(t testing.TB) {
 }
 
 // Save makes Reset go back to the present state of the database, which must have no open connections. It takes about as
-// long as CREATE DATABASE.
+// long as CREATE DATABASE. It fails the test if it cannot, as with an open connection.
 func (db *DB) Save(t testing.TB) {
 	t.Helper()
 	template, err := db.client.save(db.name)

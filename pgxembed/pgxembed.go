@@ -5,7 +5,9 @@
 //	pool, err := pgxembed.NewPool(ctx, server, "")
 //	db, err := pgxembed.OpenDB(server, "")
 //
-// Everywhere, an empty database name means Config.Database, and the user is Config.Superuser. No
+// Everywhere, an empty database name means Config.Database, and the user is Config.Superuser. Errors are pgx's, around those
+// of the server: embeddedpg.ErrClosed from a connection to a server that was closed, and a *pgconn.PgError of what
+// PostgreSQL refuses. No
 // environment variable, service file or password file changes the connections. It is a package of its own so that
 // programs with another driver do not link pgx.
 package pgxembed
@@ -34,7 +36,7 @@ func Connect(ctx context.Context, s *embeddedpg.Server, database string) (*pgx.C
 }
 
 // NewPool makes a pool of connections with pgxpool's defaults. The first connection is made when it is
-// needed. ctx is pgxpool.New's.
+// needed, so a database that does not exist is an error then, and not here. ctx is for making the pool alone.
 func NewPool(ctx context.Context, s *embeddedpg.Server, database string) (*pgxpool.Pool, error) {
 	c, err := PoolConfig(s, database)
 	if err != nil {
@@ -43,7 +45,7 @@ func NewPool(ctx context.Context, s *embeddedpg.Server, database string) (*pgxpo
 	return pgxpool.NewWithConfig(ctx, c)
 }
 
-// OpenDB makes a database/sql handle. It connects when it is first used.
+// OpenDB makes a database/sql handle. It connects when it is first used, so a database that does not exist is an error then.
 func OpenDB(s *embeddedpg.Server, database string) (*sql.DB, error) {
 	c, err := ConnConfig(s, database)
 	if err != nil {

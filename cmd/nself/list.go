@@ -53,7 +53,7 @@ one from anywhere.`,
 			return printJSON(cmd.OutOrStdout(), list)
 		}
 		if len(list) == 0 {
-			fmt.Fprintln(cmd.OutOrStdout(), "No embedded database of yours runs.")
+			fmt.Fprintln(cmd.OutOrStdout(), "None of your embedded databases is running.")
 			return nil
 		}
 		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)

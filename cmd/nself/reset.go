@@ -21,7 +21,7 @@ func newReset(p *project) *cobra.Command {
 		Long: `Stop everything and remove the generated files and the database: the embedded one's data directory, or the
 volume of the one in Docker. With --purge also the log and the kept password.
 
-The .env files, backups and everything else of yours stay. nself db reset empties the database alone.`,
+The .env files, backups and all your own files stay. nself db reset empties the database alone.`,
 		Example: "  nself reset --keep-data\n  nself reset --yes",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

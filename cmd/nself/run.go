@@ -120,7 +120,7 @@ func (p *project) borrow(ctx context.Context, progress *progress) (db database, 
 			return db, nil, err
 		}
 		release, err := supervisor.Hold(context.WithoutCancel(ctx), paths, state) // as long as the command runs
-		if errors.Is(err, supervisor.ErrStopping) {                               // its last holder has just gone: wait, and start anew
+		if errors.Is(err, supervisor.ErrStopping) {                               // its last holder has just gone: wait, and start again
 			if err := supervisor.WaitEnd(ctx, paths); err != nil {
 				return db, nil, err
 			}

@@ -1,6 +1,6 @@
 // Package listen owns the sockets that clients connect to: a Unix socket and a TCP address of the host,
 // and connections made within the program. It accepts, and hands the raw descriptors on; what is said on
-// them, and for how long a silent client is borne with, is the server's own business.
+// them, and how long an idle client may stay, is the server's own business.
 //
 // It knows nothing of the server but a function that takes a connection.
 package listen
