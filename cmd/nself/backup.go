@@ -31,9 +31,9 @@ func newBackup(p *project) *cobra.Command {
 		Short: "Make, list, verify, restore and prune backups of the database",
 		Long: `Make, list, verify, restore and prune backups of the database.
 
-They are in ~/.nself/backups, or in the directory that --dir or BACKUP_DIR names, readable by this user alone. A backup is called
-<project>_full_<date>_<time>[_<tag>], with the time in UTC. Beside it, a file of JSON describes it; the hashes of the roles' passwords are in
-there.`,
+They are in ~/.nself/backups, or in the directory that --dir or BACKUP_DIR names, readable by this
+user alone. A backup is called <project>_full_<date>_<time>[_<tag>], with the time in UTC. Beside
+it, a file of JSON describes it; the hashes of the roles' passwords are in there.`,
 		Example: `  nself backup create --tag before-upgrade
   nself backup verify latest
   nself backup restore latest`,
@@ -117,10 +117,10 @@ func (b *backups) newCreate() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "create",
 		Short: "Make a backup of the running database",
-		Long: `Make a backup of the running database, which stays in use. The type full is a dump of one database by pg_dump; the
-numbers of rows and checksums of its tables, taken in the same snapshot, are kept with it for nself backup verify. The type base is
-a copy of the whole cluster by pg_basebackup; with NSELF_WAL_ARCHIVE=true when the database was started, it can be restored to any
-moment since.`,
+		Long: `Make a backup of the running database, which stays in use. The type full is a dump of one database
+by pg_dump; the numbers of rows and checksums of its tables, taken in the same snapshot, are kept
+with it for nself backup verify. The type base is a copy of the whole cluster by pg_basebackup; with
+NSELF_WAL_ARCHIVE=true when the database was started, it can be restored to any moment since.`,
 		Example: `  nself backup create
   nself backup create --tag before-upgrade --format plain
   nself backup create --type base`,

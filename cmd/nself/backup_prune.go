@@ -19,12 +19,13 @@ func (b *backups) newPrune() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "prune",
 		Short: "Remove old backups, and what interrupted ones left",
-		Long: `Remove old backups of this project by the rules given, and what interrupted backups left. With both rules, only backups that both
-release are removed; without one, only what interrupted backups left. Archived log that no base backup needs any more is
-removed too.
+		Long: `Remove old backups of this project by the rules given, and what interrupted backups left. With both
+rules, only backups that both release are removed; without one, only what interrupted backups left.
+Archived log that no base backup needs any more is removed too.
 
-The newest good backup of each database, and of the cluster, always stays: its files are compared with their checksums first.
-Damaged backups are not counted as kept ones. If some are left the exit code is 1.`,
+The newest good backup of each database, and of the cluster, always stays: its files are compared
+with their checksums first. Damaged backups are not counted as kept ones. If some are left the exit
+code is 1.`,
 		Example: `  nself backup prune --keep 7
   nself backup prune --older-than 30d --keep 3 --dry-run`,
 		Args: cobra.NoArgs,

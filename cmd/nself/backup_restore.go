@@ -41,18 +41,21 @@ func (b *backups) newRestore() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "restore ID|latest|FILE [-- arguments of pg_restore or psql]",
 		Short: "Restore a backup or a dump, all or nothing",
-		Long: `Restore a backup, or a dump made by db dump, by pg_dump or elsewhere, in any of pg_dump's formats: all of it, or
-nothing if something in it fails. It asks before it replaces a database that is not empty.
+		Long: `Restore a backup, or a dump made by db dump, by pg_dump or elsewhere, in any of pg_dump's formats:
+all of it, or nothing if something in it fails. It asks before it replaces a database that is not
+empty.
 
-A dump goes into the running database. It is restored into a new one beside it, which then takes its name in one
-step. Clients work on until then; then they are disconnected, and what they wrote meanwhile goes with the old database.
-A backup brings the roles that it needs and the database's own settings and privileges; any other dump keeps the old
-database's.
+A dump goes into the running database. It is restored into a new one beside it, which then takes its
+name in one step. Clients work on until then; then they are disconnected, and what they wrote
+meanwhile goes with the old database. A backup brings the roles that it needs and the database's own
+settings and privileges; any other dump keeps the old database's.
 
-A base backup replaces the whole cluster: the database is stopped, the new data directory is recovered beside the old one, takes
-its place in one step, and is started. The old one is kept. --to-time brings it to a moment, if the log was archived (NSELF_WAL_ARCHIVE=true).
+A base backup replaces the whole cluster: the database is stopped, the new data directory is
+recovered beside the old one, takes its place in one step, and is started. The old one is kept.
+--to-time brings it to a moment, if the log was archived (NSELF_WAL_ARCHIVE=true).
 
-With --data-dir, either goes into a data directory of its own, and the project's database is not touched.`,
+With --data-dir, either goes into a data directory of its own, and the project's database is not
+touched.`,
 		Example: `  nself backup restore latest
   nself backup restore app_full_20260102_030405 --database app_copy
   nself backup restore app_base_20260102_030405 --to-time '2026-01-02T12:00:00Z'
@@ -76,7 +79,7 @@ With --data-dir, either goes into a data directory of its own, and the project's
 	}
 	c.Flags().BoolVarP(&r.yes, "yes", "y", false, "do not ask")
 	c.Flags().BoolVar(&r.replace, "overwrite", false, "the same as --yes")
-	c.Flags().BoolVar(&r.partly, "incomplete", false, "take a file that does not look like all of a dump: a script of yours, or part of one")
+	c.Flags().BoolVar(&r.partly, "incomplete", false, "take a file that does not look like all of a dump: a script of your own, or part of a dump")
 	c.Flags().BoolVar(&r.discard, "discard-old", false, "drop the old database also where the new one holds nothing")
 	c.Flags().StringVar(&r.database, "database", "", "the database that a dump becomes; default: the project's")
 	c.Flags().StringVar(&r.dataDir, "data-dir", "", "a data directory other than the project's")

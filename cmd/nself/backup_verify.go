@@ -12,9 +12,10 @@ func (b *backups) newVerify() *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify ID|latest|FILE",
 		Short: "Prove a backup by restoring it into a temporary database",
-		Long: `Prove a backup: compare its files with their checksums, restore it into a temporary database server, and compare each table's number of
-rows and checksum with what the database held. The project's database is not touched and need not run. It takes the
-time of a restore, and its room in the directory for temporary files.`,
+		Long: `Prove a backup: compare its files with their checksums, restore it into a temporary database server,
+and compare each table's number of rows and checksum with what the database held. The project's
+database is not touched and need not run. It takes the time of a restore, and its room in the
+directory for temporary files.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: b.completeIDs,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -14,10 +14,10 @@ func newBuild(p *project) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "build",
 		Short: "Write the files for Docker: compose file, Nginx's configuration, certificates",
-		Long: `Check .env, and write docker-compose.yml, nginx/ and ssl/ from it, and the services' secrets to .nself/env, which
-this user alone can read. Files that are right already stay as they are. nself start does this by itself;
-put changes of your own into docker-compose.override.yml. No Docker engine has to run: without one the files are written for the usual
-one of this system.`,
+		Long: `Check .env, and write docker-compose.yml, nginx/ and ssl/ from it, and the services' secrets to
+.nself/env, which this user alone can read. Files that are right already stay as they are. nself
+start does this by itself; put changes of your own into docker-compose.override.yml. No Docker
+engine has to run: without one the files are written for the usual one of this system.`,
 		Example: "  nself build\n  nself build --embedded-pg --json",
 		Args:    cobra.NoArgs,
 	}

@@ -21,11 +21,13 @@ func newDBDump(p *project) *cobra.Command {
 		Use:     "dump [FILE] [-- pg_dump's arguments]",
 		Aliases: []string{"backup"},
 		Short:   "Write the database to a file",
-		Long: `Write the database to a file by PostgreSQL's own pg_dump, which is part of nself. The file is whole or not there,
-and readable by this user alone; - is standard output. It goes into PostgreSQL 18 or later.
+		Long: `Write the database to a file by PostgreSQL's own pg_dump, which is part of nself. The file is whole
+or not there, and readable by this user alone; - is standard output. It goes into PostgreSQL 18 or
+later.
 
-The custom format is compressed, and nself db restore and pg_restore read it; sql is a script. Roles are not in it,
-nor the database's own settings and privileges: nself backup create keeps them, and numbers to verify it by.`,
+The custom format is compressed, and nself db restore and pg_restore read it; sql is a script. Roles
+are not in it, nor the database's own settings and privileges: nself backup create keeps them, and
+numbers to verify it by.`,
 		Example: `  nself db dump                        # <database>_<time>.dump
   nself db dump --format sql - | gzip > data.sql.gz
   nself db dump schema.sql -- --schema-only`,

@@ -31,13 +31,15 @@ func newDBImport(p *project) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import --from URL | --to URL | --from-docker | --to-docker",
 		Short: "Move the data from or to another PostgreSQL server",
-		Long: `Copy a database of another server into the project's, or with --to the project's into another's, by the
-pg_dump and pg_restore that are part of nself: all of it, or nothing. It asks before it replaces a database that is not
-empty. The other server may be of PostgreSQL 9.2 or later to copy from, and of 18 or later to copy to; its
-database must be there. With --from-docker and --to-docker the other is the project's own database in Docker, which is
-started for it if it does not run, and stopped again. Roles are not copied, and what belonged to them belongs to the user who connects.
+		Long: `Copy a database of another server into the project's, or with --to the project's into another's, by
+the pg_dump and pg_restore that are part of nself: all of it, or nothing. It asks before it replaces
+a database that is not empty. The other server may be of PostgreSQL 9.2 or later to copy from, and
+of 18 or later to copy to; its database must be there. With --from-docker and --to-docker the other
+is the project's own database in Docker, which is started for it if it does not run, and stopped
+again. Roles are not copied, and what belonged to them belongs to the user who connects.
 
-The password of the URL is better given by PGPASSWORD or ~/.pgpass: a command line can be seen by others.`,
+The password of the URL is better given by PGPASSWORD or ~/.pgpass: a command line can be seen by
+others.`,
 		Example: `  PGPASSWORD=... nself db import --from postgresql://postgres@127.0.0.1:5433/app
   PGPASSWORD=... nself db import --to postgresql://postgres@db.example.org/app
   nself start --embedded-pg --only postgres && nself db import --from-docker`,

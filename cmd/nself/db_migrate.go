@@ -39,20 +39,20 @@ func newDBMigrate(p *project) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "migrate",
 		Short: "Apply migrations: SQL files that make the schema",
-		Long: `Apply the project's migrations that have not been applied yet, in the order of their numbers, each in a
-transaction of its own. Alone it is migrate up.
+		Long: `Apply the project's migrations that have not been applied yet, in the order of their numbers, each
+in a transaction of its own. Alone it is migrate up.
 
-They are looked for in hasura/migrations/default, hasura/migrations, db/migrations and migrations; the first
-that exists has them. A migration is <number>_<name>.sql, or <number>_<name>.up.sql with .down.sql, or a
-directory <number>_<name> with up.sql and down.sql, or with migration.sql. What was applied is kept in the table
-nself_ops.migrations; a file that was changed after that is refused.
+They are looked for in hasura/migrations/default, hasura/migrations, db/migrations and migrations;
+the first that exists has them. A migration is <number>_<name>.sql, or <number>_<name>.up.sql with
+.down.sql, or a directory <number>_<name> with up.sql and down.sql, or with migration.sql. What was
+applied is kept in the table nself_ops.migrations; a file that was changed after that is refused.
 
-Files of goose, golang-migrate, dbmate, sql-migrate, tern and atlas are understood: up runs their up half and
-down their down half, and their notes about transactions are followed. What is not understood of them is refused.
-A dump written by nself db dump --format sql is a migration too.
+Files of goose, golang-migrate, dbmate, sql-migrate, tern and atlas are understood: up runs their up
+half and down their down half, and their notes about transactions are followed. What is not
+understood of them is refused. A dump written by nself db dump --format sql is a migration too.
 
-In plain SQL, CREATE INDEX CONCURRENTLY, ALTER TYPE ... ADD VALUE and others that PostgreSQL refuses in a
-transaction, and files with BEGIN and COMMIT of their own, run without one.`,
+In plain SQL, CREATE INDEX CONCURRENTLY, ALTER TYPE ... ADD VALUE and others that PostgreSQL refuses
+in a transaction, and files with BEGIN and COMMIT of their own, run without one.`,
 		Example: `  nself db migrate create add_users
   nself db migrate
   nself db migrate status

@@ -16,9 +16,10 @@ func newDBReset(p *project) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "reset",
 		Short: "Empty the database and apply the migrations again",
-		Long: `Recreate the database: without its data, with the migrations applied, and with --seed the seeds. If a migration
-fails the old database stays; if none makes anything, it is kept under another name. Connections to it are ended. Its owner, settings and privileges are kept; other
-databases and roles are not touched.`,
+		Long: `Recreate the database: without its data, with the migrations applied, and with --seed the seeds. If
+a migration fails the old database stays; if none makes anything, it is kept under another name.
+Connections to it are ended. Its owner, settings and privileges are kept; other databases and roles
+are not touched.`,
 		Example: "  nself db reset --seed\n  nself db reset --yes",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -17,9 +17,10 @@ func newDBSeed(p *project) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "seed [FILE]",
 		Short: "Apply seeds: SQL files that fill the database",
-		Long: `Apply the project's seeds that have not been applied yet, by number where their names begin with one, else by
-name, each in a transaction of its own; alone it is seed run. They are looked for in hasura/seeds/default,
-hasura/seeds, db/seeds and seeds. Dumps in SQL, with the data of COPY, are seeds too.
+		Long: `Apply the project's seeds that have not been applied yet, by number where their names begin with
+one, else by name, each in a transaction of its own; alone it is seed run. They are looked for in
+hasura/seeds/default, hasura/seeds, db/seeds and seeds. Dumps in SQL, with the data of COPY, are
+seeds too.
 
 With a file, that one is run, whether or not it was before.`,
 		Example: `  nself db seed

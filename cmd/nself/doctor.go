@@ -34,9 +34,9 @@ func newDoctor(p *project) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what would keep the backend from running",
-		Long: `Look at the configuration, the embedded database's files, Docker and the ports, and say what is wrong and what to
-do about it, and by which route containers reach the database and why. A missing Docker is not a failure in a project
-whose embedded database does not use it.
+		Long: `Look at the configuration, the embedded database's files, Docker and the ports, and say what is
+wrong and what to do about it, and by which route containers reach the database and why. A missing
+Docker is not a failure in a project whose embedded database does not use it.
 
 The exit code is 0 if all is well, 1 with a failure, 2 with warnings alone.`,
 		Args: cobra.NoArgs,

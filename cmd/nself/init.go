@@ -19,8 +19,8 @@ func newInit(p *project) *cobra.Command {
 	c := &cobra.Command{
 		Use:   initVerb,
 		Short: "Write a .env with defaults and new secrets",
-		Long: `Write .env, the project's configuration, with a name derived from the directory's, and random secrets. It asks
-nothing. An existing .env is never changed.`,
+		Long: `Write .env, the project's configuration, with a name derived from the directory's, and random
+secrets. It asks nothing. An existing .env is never changed.`,
 		Example: "  nself init\n  nself init --embedded-pg --name shop",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

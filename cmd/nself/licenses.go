@@ -12,8 +12,8 @@ func newLicenses() *cobra.Command {
 	return &cobra.Command{
 		Use:   "licenses",
 		Short: "Print the licences of everything that is part of nself",
-		Long: `Print the licences and notices of PostgreSQL, the extensions and the libraries that are part of this program. Whoever
-passes the program on passes them on too.`,
+		Long: `Print the licences and notices of PostgreSQL, the extensions and the libraries that are part of this
+program. Whoever passes the program on passes them on too.`,
 		Example:           "  nself licenses | less",
 		Args:              cobra.NoArgs,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil }, // whatever .env says

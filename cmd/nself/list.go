@@ -34,8 +34,8 @@ func newList() *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls", "ps"},
 		Short:   "List the embedded databases of this user that run",
-		Long: `List the embedded databases of this user that run, of every project, also of one whose directory was removed. nself stop NAME stops
-one from anywhere.`,
+		Long: `List the embedded databases of this user that run, of every project, also of one whose directory was
+removed. nself stop NAME stops one from anywhere.`,
 		Args:              cobra.NoArgs,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil }, // whatever the project here is
 	}

@@ -33,10 +33,12 @@ func newLogs(p *project) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "logs [SERVICE]",
 		Short: "Print the log of the database or of another service",
-		Long: `Print the end of a service's log: without a name the embedded database's, or those of all containers. The embedded
-database's is rotated at 10 MB, and three old files are kept beside it, in the runtime directory; --since looks into those too.
+		Long: `Print the end of a service's log: without a name the embedded database's, or those of all
+containers. The embedded database's is rotated at 10 MB, and three old files are kept beside it, in
+the runtime directory; --since looks into those too.
 
---level and --json are for the embedded database's log. With --json each record is a line of its own; docs/json.md has its fields.`,
+--level and --json are for the embedded database's log. With --json each record is a line of its
+own; docs/json.md has its fields.`,
 		Example: `  nself logs -f
   nself logs --since 10m --level error
   nself logs --since '2026-01-02 15:04' -n -1 --json

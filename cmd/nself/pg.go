@@ -24,12 +24,13 @@ func newPg(p *project) *cobra.Command {
 	return &cobra.Command{
 		Use:   "pg program [argument ...]",
 		Short: "Run one of PostgreSQL's client programs",
-		Long: `Run one of PostgreSQL's client programs, all of which are part of nself. The arguments and the exit code are the
-program's; it has this directory, the standard input and output, and the terminal. Each is also a command of its own:
-nself pg_dump is nself pg pg_dump.
+		Long: `Run one of PostgreSQL's client programs, all of which are part of nself. The arguments and the exit
+code are the program's; it has this directory, the standard input and output, and the terminal. Each
+is also a command of its own: nself pg_dump is nself pg pg_dump.
 
-Without a host, or a connection string that names one, among its arguments, a program connects to the project's database; PGHOST and
-its like then do not count. With one, it is as if PostgreSQL had installed it.
+Without a host, or a connection string that names one, among its arguments, a program connects to
+the project's database; PGHOST and its like then do not count. With one, it is as if PostgreSQL had
+installed it.
 
 The programs:
 ` + columns(image.Programs),

@@ -18,8 +18,9 @@ func newReload(p *project) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
 		Short: "Have the database read its configuration files again",
-		Long: `Have the running database read postgresql.conf, pg_hba.conf and the TLS certificate again, without ending a connection. A file
-with an error in it is not taken, and the error is told; so is a setting that needs nself restart.`,
+		Long: `Have the running database read postgresql.conf, pg_hba.conf and the TLS certificate again, without
+ending a connection. A file with an error in it is not taken, and the error is told; so is a setting
+that needs nself restart.`,
 		Example: "  nself reload",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

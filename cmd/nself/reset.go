@@ -18,8 +18,8 @@ func newReset(p *project) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "reset",
 		Short: "Stop everything, and remove what nself has made, with the data",
-		Long: `Stop everything and remove the generated files and the database: the embedded one's data directory, or the
-volume of the one in Docker. With --purge also the log and the kept password.
+		Long: `Stop everything and remove the generated files and the database: the embedded one's data directory,
+or the volume of the one in Docker. With --purge also the log and the kept password.
 
 The .env files, backups and all your own files stay. nself db reset empties the database alone.`,
 		Example: "  nself reset --keep-data\n  nself reset --yes",

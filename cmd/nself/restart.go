@@ -14,8 +14,9 @@ func newRestart(p *project) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "restart [SERVICE]",
 		Short: "Stop the backend or one service, and start it again",
-		Long: `Stop what runs and start it again, with the configuration as it is now. With the name of a service, that one
-alone: the embedded database is restarted under the containers, which find it again by themselves.`,
+		Long: `Stop what runs and start it again, with the configuration as it is now. With the name of a service,
+that one alone: the embedded database is restarted under the containers, which find it again by
+themselves.`,
 		Example: "  nself restart\n  nself restart postgres\n  nself restart hasura",
 		Args:    cobra.MaximumNArgs(1),
 

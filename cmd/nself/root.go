@@ -13,11 +13,12 @@ func newRoot() *cobra.Command {
 		Use:   "nself",
 		Short: "Run a project's backend on this machine",
 		Long: `nself runs a project's backend on this machine: Hasura, Auth and Nginx in Docker, and PostgreSQL ` + image.Version + `
-either inside nself itself (--embedded-pg) or in Docker too. The embedded database alone needs no Docker, and
-nothing to download or install.
+either inside nself itself (--embedded-pg) or in Docker too. The embedded database alone needs no
+Docker, and nothing to download or install.
 
-The project is the present directory, or the nearest one above it that has a .env for nself or an embedded database; nself -C DIR
-goes to another directory first. Its configuration is in .env, the embedded database in ` + defaultRuntime + `.`,
+The project is the present directory, or the nearest one above it that has a .env for nself or an
+embedded database; nself -C DIR goes to another directory first. Its configuration is in .env, the
+embedded database in ` + defaultRuntime + `.`,
 		Example: `  nself start --embedded-pg                   # all of it
   nself start --embedded-pg --only postgres   # the database alone
   nself psql -c 'SELECT version()'

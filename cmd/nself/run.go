@@ -28,9 +28,10 @@ func newRun(p *project) *cobra.Command {
 		Long: `Run a command that finds the database in its environment: DATABASE_URL, and PGHOST, PGPORT, PGUSER,
 PGPASSWORD, PGDATABASE and PGSSLMODE.
 
-If the embedded database does not run, it is started, and stopped when the command has ended; of several
-such commands at once, the last stops it. With --fresh the command gets an empty database server of its own instead, which is gone when
-it has ended: tests do not touch the project's data. --migrate applies the project's migrations to it first.
+If the embedded database does not run, it is started, and stopped when the command has ended; of
+several such commands at once, the last stops it. With --fresh the command gets an empty database
+server of its own instead, which is gone when it has ended: tests do not touch the project's data.
+--migrate applies the project's migrations to it first.
 
 Signals go to the command, and its exit code is nself's: 126 if
 it cannot be run, 127 if there is no such command, 128 and the signal's number if a signal ended it.`,

@@ -23,9 +23,10 @@ func newService(p *project) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "service",
 		Short: "Print a unit that starts the database at login, or at boot",
-		Long: `Print a systemd user unit (Linux) or a launchd property list (macOS) that runs the embedded database of this
-project: from login to logout, and again after a crash. With --system it is a unit for the machine's systemd: from boot to shutdown, as the
-present user, with what the database does not need taken away. nself installs nothing itself.`,
+		Long: `Print a systemd user unit (Linux) or a launchd property list (macOS) that runs the embedded database
+of this project: from login to logout, and again after a crash. With --system it is a unit for the
+machine's systemd: from boot to shutdown, as the present user, with what the database does not need
+taken away. nself installs nothing itself.`,
 		Example: `  nself service > ~/.config/systemd/user/myproject.service
   systemctl --user enable --now myproject
 

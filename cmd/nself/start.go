@@ -44,22 +44,25 @@ func newStart(p *project) *cobra.Command {
 		Use:     "start",
 		Aliases: []string{"up"},
 		Short:   "Start the backend, or its database alone",
-		Long: `Start the database, and then Hasura, Auth and Nginx in Docker, and return when all are healthy. They run in the
-background until nself stop. What is already running is left alone. If there is no .env, one is written with
-defaults and new secrets.
+		Long: `Start the database, and then Hasura, Auth and Nginx in Docker, and return when all are healthy. They
+run in the background until nself stop. What is already running is left alone. If there is no .env,
+one is written with defaults and new secrets.
 
-With --embedded-pg PostgreSQL is the one inside nself. The first start on a machine compiles it, which takes some
-seconds, and the first one in a project makes the database. With --only postgres no Docker is needed.
-A project that has an embedded database keeps using it unless NSELF_EMBEDDED_PG=false says otherwise.
+With --embedded-pg PostgreSQL is the one inside nself. The first start on a machine compiles it,
+which takes some seconds, and the first one in a project makes the database. With --only postgres no
+Docker is needed. A project that has an embedded database keeps using it unless
+NSELF_EMBEDDED_PG=false says otherwise.
 
 From .env or the environment: POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB, POSTGRES_PORT,
-POSTGRES_SESSION_MEMORY, NSELF_RUNTIME_DIR, and PGLITE_WASM_PATH for a postgres.wasm in place of the one built in.
+POSTGRES_SESSION_MEMORY, NSELF_RUNTIME_DIR, and PGLITE_WASM_PATH for a postgres.wasm in place of the
+one built in.
 
-Clients of the embedded database use its Unix socket; --listen opens a TCP port besides, for those that
-cannot. An address that other machines reach is opened only where nobody gets in without TLS: docs/production.md.
+Clients of the embedded database use its Unix socket; --listen opens a TCP port besides, for those
+that cannot. An address that other machines reach is opened only where nobody gets in without TLS:
+docs/production.md.
 
---only postgres and --listen are kept in .env, as NSELF_ONLY and NSELF_LISTEN, and need not be given again;
---only all and --listen none take them back.`,
+--only postgres and --listen are kept in .env, as NSELF_ONLY and NSELF_LISTEN, and need not be given
+again; --only all and --listen none take them back.`,
 		Example: `  nself start --embedded-pg
   nself start --embedded-pg --only postgres
   nself start --embedded-pg --only postgres --listen 127.0.0.1:5432`,

@@ -28,8 +28,8 @@ func newStatus(p *project) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show whether the services run and answer",
-		Long: `Tell whether the services run: the embedded database by a query over its socket, the others by what Docker says
-of their health checks.
+		Long: `Tell whether the services run: the embedded database by a query over its socket, the others by what
+Docker says of their health checks.
 
 ` + statusExits,
 		Example: "  nself status\n  nself status --json",
@@ -249,9 +249,10 @@ func newHealth(p *project) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "health",
 		Short: "Say whether the backend is healthy, or wait until it is",
-		Long: `Print "healthy", or which services are not, and why. A database that answers is unhealthy when its log cannot be
-archived, a replication slot has lost what it needs, all connections are taken, its disk is full, its transaction ids
-run out, or pages are damaged. What will become trouble is a warning of status and doctor.
+		Long: `Print "healthy", or which services are not, and why. A database that answers is unhealthy when its
+log cannot be archived, a replication slot has lost what it needs, all connections are taken, its
+disk is full, its transaction ids run out, or pages are damaged. What will become trouble is a
+warning of status and doctor.
 
 ` + statusExits,
 		Example: "  nself health --wait 60s",

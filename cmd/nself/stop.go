@@ -34,12 +34,13 @@ func newStop(p *project) *cobra.Command {
 		Use:     "stop [NAME]",
 		Aliases: []string{"down"},
 		Short:   "Stop the backend",
-		Long: `Stop the containers and remove them, and stop the embedded database: connections are ended, a checkpoint is
-written, and the command returns when the background process is gone. It is not an error if nothing is running. Data stays.
+		Long: `Stop the containers and remove them, and stop the embedded database: connections are ended, a
+checkpoint is written, and the command returns when the background process is gone. It is not an
+error if nothing is running. Data stays.
 
-A database that has not shut down after --timeout, or one whose process does not answer at all for ten seconds, is killed, and the
-command says so: nothing committed is lost, and the next start recovers it. --timeout 0 kills it at once, as pg_ctl stop -m
-immediate does.
+A database that has not shut down after --timeout, or one whose process does not answer at all for
+ten seconds, is killed, and the command says so: nothing committed is lost, and the next start
+recovers it. --timeout 0 kills it at once, as pg_ctl stop -m immediate does.
 
 With the name or the directory of another project, as nself list shows it, that one is stopped.`,
 		Example: "  nself stop\n  nself stop --only postgres\n  nself stop shop",

@@ -16,8 +16,9 @@ func newURLs(p *project) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "urls",
 		Short: "Print the addresses of the services",
-		Long: `Print the addresses at which programs of this machine reach the services. No secret is among them, unless
---with-password asks for the database's whole URL; nself run gives it to a command without showing it.`,
+		Long: `Print the addresses at which programs of this machine reach the services. No secret is among them,
+unless --with-password asks for the database's whole URL; nself run gives it to a command without
+showing it.`,
 		Example: `  nself urls
   nself urls --with-password --json`,
 		Args: cobra.NoArgs,
