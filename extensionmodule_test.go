@@ -55,6 +55,14 @@ func TestExtensionModule(t *testing.T) {
 		fails(t, c, "SET sample.nothing = 1")
 	}
 
+	// An error of a module's is one that SQL can catch, again and again.
+	const caught = `CREATE FUNCTION label(n int) RETURNS text LANGUAGE plpgsql AS $$
+		BEGIN RETURN sample_label(n); EXCEPTION WHEN OTHERS THEN RETURN SQLERRM; END $$`
+	exec(t, c, caught)
+	if n := one[int](t, c, "SELECT count(DISTINCT label(2 + i % 2)) FROM generate_series(1, 1000) i"); n != 2 {
+		t.Errorf("%d answers, want a label and an error", n)
+	}
+
 	// In many sessions at once, which all load it.
 	var all sync.WaitGroup
 	for range 8 {

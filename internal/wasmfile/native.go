@@ -44,12 +44,11 @@ func Native(code []byte, processor string) (bare, native []byte, err error) {
 
 // split returns the module without its native code, and the code for each processor.
 func split(code []byte) (bare []byte, native map[string][]byte, err error) {
-	const header = 8
-	if len(code) < header {
+	if len(code) < len(header) || string(code[:len(header)]) != header {
 		return nil, nil, ErrNotWasm
 	}
 	native = map[string][]byte{}
-	all := reader{b: code[header:]}
+	all := reader{b: code[len(header):]}
 	var hash [sha256.Size]byte
 	for len(all.b) > 0 {
 		begin := len(code) - len(all.b)

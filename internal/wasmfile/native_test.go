@@ -2,6 +2,7 @@ package wasmfile_test
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"nself.org/embeddedpg/internal/wasmfile"
@@ -32,10 +33,10 @@ func TestNative(t *testing.T) {
 		t.Errorf("changed module: %q, %v", native, err)
 	}
 	for name, code := range map[string][]byte{
-		"empty": nil, "cut": code[:len(code)-1], "section behind": append(bytes.Clone(code), 1, 1, 0),
+		"empty": nil, "text": []byte("#!/bin/sh\n"), "cut": code[:len(code)-1], "section behind": append(bytes.Clone(code), 1, 1, 0),
 	} {
-		if _, _, err := wasmfile.Native(code, "x86_64"); err == nil {
-			t.Errorf("%s: no error", name)
+		if _, _, err := wasmfile.Native(code, "x86_64"); err == nil || (name == "text") != errors.Is(err, wasmfile.ErrNotWasm) && name != "empty" {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

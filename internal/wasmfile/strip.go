@@ -8,11 +8,10 @@ import (
 // WithoutFunctions returns the module with no function exported but keep. Code that only an importer could call
 // would be compiled with a way in from outside for each, and looked up at each start.
 func WithoutFunctions(code []byte, keep string) ([]byte, error) {
-	const header = 8
 	if _, err := Parse(code); err != nil {
 		return nil, err
 	}
-	all := reader{b: code[header:]}
+	all := reader{b: code[len(header):]}
 	for len(all.b) > 0 {
 		begin := len(code) - len(all.b)
 		id := all.byte()

@@ -75,17 +75,20 @@ const (
 	sectionElement = 9
 )
 
+// header begins every module: the magic number, and version 1.
+const header = "\x00asm\x01\x00\x00\x00"
+
 // ErrNotWasm is the error for what does not even begin as a module does.
 var ErrNotWasm = errors.New("not a WebAssembly module")
 
 // Parse reads the sections that File describes, and skips the others. An error wraps ErrNotWasm, or says that a section
 // is malformed.
 func Parse(code []byte) (*File, error) {
-	if len(code) < 8 || string(code[:8]) != "\x00asm\x01\x00\x00\x00" {
+	if len(code) < len(header) || string(code[:len(header)]) != header {
 		return nil, ErrNotWasm
 	}
 	f := &File{Exports: map[string]Export{}, Globals: map[uint32]uint32{}, Slots: map[uint32]uint32{}, FirstSlot: ^uint32(0)}
-	all := reader{b: code[8:]}
+	all := reader{b: code[len(header):]}
 	for len(all.b) > 0 && all.err == nil {
 		id := all.byte()
 		r := reader{b: all.bytes(all.u32())}
