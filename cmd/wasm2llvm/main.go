@@ -11,11 +11,14 @@
 package main
 
 import (
+	"crypto/sha256"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/klauspost/compress/zstd"
 
 	"nself.org/embeddedpg/internal/wasm2llvm"
 	"nself.org/embeddedpg/internal/wasmfile"
@@ -33,6 +36,8 @@ func main() {
 	flag.BoolVar(&o.Symbols, "symbols", false, "list the exports, for side modules to link to")
 	attach := flag.String("attach", "", "put this `file`, the module's code for the target, into MODULE.wasm")
 	flag.BoolVar(&o.Exact, "exact", false, "forbid LLVM what the specification forbids")
+	profile := flag.String("profile", "", "`file` that tests/train wrote; FOLDER/profile.txt is then its text, of which llvm-profdata has to make FOLDER/profile.data")
+	flag.BoolVar(&o.Counters, "counters", false, "have the code count what runs, for a profile")
 	flag.Parse()
 	o.Target = wasm2llvm.Target(*target)
 	if *export != "" {
@@ -49,9 +54,12 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(flag.Arg(0), flag.Arg(1), *shards, o); err != nil {
+	if err := run(flag.Arg(0), flag.Arg(1), *shards, *profile, o); err != nil {
 		fmt.Fprintln(os.Stderr, "wasm2llvm:", err)
 		os.Exit(1)
+	}
+	if *profile != "" {
+		o.ProfileData = filepath.Join(flag.Arg(1), "profile.data")
 	}
 	opt, llc := wasm2llvm.Flags(o)
 	fmt.Println("opt", strings.Join(opt, " "))
@@ -77,7 +85,7 @@ func attachNative(file, processor, image string) error {
 	return os.Rename(file+".new", file)
 }
 
-func run(file, folder string, shards int, o wasm2llvm.Options) error {
+func run(file, folder string, shards int, profile string, o wasm2llvm.Options) error {
 	wasm, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -89,6 +97,45 @@ func run(file, folder string, shards int, o wasm2llvm.Options) error {
 	if m.Side() {
 		fmt.Println("side")
 	}
+	if profile != "" {
+		if err := useProfile(profile, filepath.Join(folder, "profile.txt"), m, wasm, o); err != nil {
+			return fmt.Errorf("%s: %w", profile, err)
+		}
+	}
+	return translate(m, folder, shards, o)
+}
+
+// useProfile writes the profile for llvm-profdata and says how much of the module it knows.
+func useProfile(from, to string, m *wasm2llvm.Module, wasm []byte, o wasm2llvm.Options) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	z, err := zstd.NewReader(f)
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	p, err := wasm2llvm.ReadProfile(z)
+	if err != nil {
+		return err
+	}
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	found, err := p.WriteLLVM(out, m, fmt.Sprintf("%x", sha256.Sum256(wasm)), o)
+	if err != nil {
+		out.Close()
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "wasm2llvm: the profile has %d of %d functions\n", found, m.Functions())
+	return out.Close()
+}
+
+// translate writes the module's units.
+func translate(m *wasm2llvm.Module, folder string, shards int, o wasm2llvm.Options) error {
 	total := 0
 	for i := range m.Functions() {
 		total += m.FunctionSize(i)

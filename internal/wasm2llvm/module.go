@@ -161,6 +161,9 @@ func (m *Module) global(i uint32) *global {
 	return &m.globals[i]
 }
 
+// Symbol returns the name of the symbol that Unit.Function gives its i-th function, without Options.Prefix.
+func (m *Module) Symbol(i int) string { return m.symbol(uint32(i + m.importedFuncs)) }
+
 // symbol returns the name of a function's symbol, without Unit's prefix: "f" and its index, and
 // behind it the name by which the module exports it or its name section knows it.
 func (m *Module) symbol(i uint32) string {

@@ -45,6 +45,11 @@ type Options struct {
 	// always listed.
 	Symbols bool
 
+	// Counters has the code count how often its parts run, for a Profile. ProfileData is a profile to
+	// compile by, a file of llvm-profdata; "": none. Both concern Flags only.
+	Counters    bool
+	ProfileData string
+
 	// FirstTag is the number of the module's first own tag, at least 1. Modules that throw
 	// exceptions to each other need numbers that do not overlap. Default: 1.
 	FirstTag uint32
@@ -52,14 +57,33 @@ type Options struct {
 
 // Flags returns the arguments with which LLVM's opt and llc compile a unit; the code is tested with
 // these. The passes make locals into registers and remove what translation writes twice; more of
-// them gain little, as the compiler that made the WebAssembly has run them.
+// them gain little, as the compiler that made the WebAssembly has run them. By a profile functions
+// are also put into their callers, where they are called often.
+//
+// Counters are for the code as it is translated, before any other pass, so that a profile serves
+// every target.
 func Flags(o Options) (opt, llc []string) {
-	cpu := "-mcpu=x86-64-v2"
-	if o.Target == ARM64 {
-		cpu = "-mcpu=generic"
+	const (
+		simplify = "sroa,early-cse,simplifycfg,instcombine<no-verify-fixpoint>,simplifycfg,early-cse"
+		reach    = "function(unreachableblockelim),"
+	)
+	passes, level := "function("+simplify+")", "-O2"
+	switch {
+	case o.Counters:
+		passes, level = reach+"pgo-instr-gen,instrprof,"+passes, "-O1"
+	case o.ProfileData != "":
+		passes = reach + "pgo-instr-use," + passes + ",cgscc(inline),function(" + simplify + ")"
+		opt = append(opt, "-pgo-test-profile-file="+o.ProfileData)
 	}
-	opt = []string{cpu, "-passes=function(sroa,early-cse,simplifycfg,instcombine<no-verify-fixpoint>,simplifycfg,early-cse)"}
-	llc = []string{cpu, "-O2", "-relocation-model=pic"}
+	if o.Counters || o.ProfileData != "" {
+		opt = append(opt, "-disable-vp=true") // values need functions of a runtime
+	}
+	cpu := []string{"-mcpu=x86-64-v2"}
+	if o.Target == ARM64 {
+		cpu = []string{"-mcpu=generic", "-mattr=+reserve-x18"} // x18 is the system's on macOS
+	}
+	opt = append(append(opt, cpu...), "-passes="+passes)
+	llc = append(cpu, level, "-relocation-model=pic")
 	if o.Exact && o.Target != ARM64 {
 		// LLVM 22 makes a branch of a cmov whose operand it loads, volatile or not: a load that is not
 		// selected would not trap.
