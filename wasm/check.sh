@@ -1,12 +1,21 @@
 #!/bin/bash
-# Checks, without building: are the committed modules those of wasm.lock, and is
-# what was generated from our own files up to date?
+# Checks, without building: are the committed modules, the profile and the native code those of
+# wasm.lock, and is what was generated from our own files up to date?
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-lock output | while read -r file sum; do
-	echo "$sum  $image/$file"
-done | sha256sum --check --quiet || die "internal/image holds other files than wasm.lock names"
+# check KIND FOLDER: the lock's files of that kind are in the folder as they should be, and no others that are made like them.
+check() {
+	local listed made
+	listed=$(lock "$1")
+	made=$([ ! -d "$2" ] || find "$2" -name '*.zst' -printf '%P\n' | sort)
+	[ "$1" = output ] || [ "$made" = "$(awk '{ print $1 }' <<<"$listed" | sort)" ] || die "$2 and wasm.lock name different files"
+	[ -z "$listed" ] || (cd "$2" && awk '{ print $2 "  " $1 }' <<<"$listed" | sha256sum --check --quiet) || die "$2 holds other files than wasm.lock names"
+}
+
+check output "$image"
+check profile "$wasm/profile"
+check native "$image/native"
 
 # The contract with the guest is generated from musl's table, which is fetched into the sid root.
 if [ -e "$root/.complete" ]; then
