@@ -91,7 +91,7 @@ func serveParent(ctx context.Context, cancel context.CancelFunc, events *eventSe
 	}
 	go receive(control, s)
 
-	ready := childReady{DataDir: s.DataDir(), SocketDir: s.SocketDir(), Password: s.cfg.Password}
+	ready := childReady{DataDir: s.DataDir(), SocketDir: s.SocketDir(), Password: s.cfg.Password, Engine: s.Engine()}
 	if addr := s.Addr(); addr != nil {
 		ready.Addr = addr.String()
 	}

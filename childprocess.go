@@ -47,7 +47,7 @@ type childEvent struct {
 }
 
 type childReady struct {
-	DataDir, SocketDir, Password, Addr string
+	DataDir, SocketDir, Password, Addr, Engine string
 }
 
 // childError carries an error; Fault tells that it is an *Error.

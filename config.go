@@ -104,15 +104,9 @@ type Config struct {
 	// Info, FATAL Error+4, PANIC Error+8. Statements in it may contain data. Default: dropped.
 	Log slog.Handler
 
-	// CacheDir keeps the compiled programs, about 60 MB; it is native code, so it must belong to this user
-	// and nobody else may write it. Default: .nself/cache in the home directory.
+	// CacheDir keeps the programs' machine code, 20 to 60 MB; it must belong to this user and nobody else may write
+	// it. Default: .nself/cache in the home directory.
 	CacheDir string
-
-	// CompileLater shortens the first Start on a machine by an eighth: it compiles code that runs a tenth slower, and then, in
-	// the background, the optimised code, for sessions that begin once that is there. It suits a long-running program: what
-	// one that ends within the next ten seconds or so has not finished, the next one begins again. Close does not wait for
-	// it. With ExtensionDirs it has no effect. Default: Start compiles the optimised code.
-	CompileLater bool
 
 	// ServerModule is the path of a postgres.wasm to run in place of the embedded one, as this project's make
 	// wasm builds it. It must suit the embedded kernel and files; one that asks the kernel for anything

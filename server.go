@@ -86,6 +86,18 @@ func (s *Server) DataDir() string {
 // SocketDir returns the absolute path of the Unix socket's directory: libpq's "host".
 func (s *Server) SocketDir() string { return s.cfg.SocketDir }
 
+// Engine returns what runs PostgreSQL: "native", code that was made ahead of time and is in the
+// program; or "wasmtime", which compiles WebAssembly on the machine where it runs. wasmtime runs a
+// ServerModule, a server with ExtensionDirs in which a module has no native code, and everything on
+// processors for which the program has none. The environment variable EMBEDDEDPG_ENGINE asks for
+// one of the two.
+func (s *Server) Engine() string {
+	if s.child != nil {
+		return s.child.ready.Engine
+	}
+	return s.programs.Runner()
+}
+
 // Wait blocks until the server has ended. It returns nil after Close, [ErrShutDown] if something else than
 // Close shut it down in order, else why the server ended by itself. Close is needed in all cases.
 func (s *Server) Wait() error {

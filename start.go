@@ -2,7 +2,6 @@ package embeddedpg
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"path/filepath"
 	"time"
@@ -18,7 +17,8 @@ import (
 // none yet. If ctx ends before, Start stops what it began and returns ctx's error; once it has returned,
 // ctx has no effect. What a person can put right comes as an *Error.
 //
-// The first Start on a machine compiles the server, which takes some seconds; see Config.Progress.
+// Where wasmtime runs the server (Server.Engine), the first Start on a machine compiles it, which takes some
+// seconds; see Config.Progress.
 func Start(ctx context.Context, config Config) (*Server, error) {
 	cfg, err := config.complete()
 	if err != nil {
@@ -66,14 +66,13 @@ func (s *Server) start(ctx context.Context) (err error) {
 	empty := s.cluster.Empty()
 	create := s.createOptions(temporary || s.cfg.volatile())
 	s.programs, err = programs.Load(ctx, programs.Options{
-		CacheDir:    s.cfg.CacheDir,
-		Server:      true,
-		Override:    override,
-		Initdb:      empty && s.cfg.CopyFrom == "" && !create.CanSeed(),
-		Log:         s.cfg.Log,
-		SideModules: len(s.cfg.ExtensionDirs) > 0,
-		Quick:       s.cfg.CompileLater,
-		Compile:     func(d time.Duration) { s.cfg.Progress(Progress{StageCompile, d}) },
+		CacheDir:      s.cfg.CacheDir,
+		Server:        true,
+		Override:      override,
+		Initdb:        empty && s.cfg.CopyFrom == "" && !create.CanSeed(),
+		Log:           s.cfg.Log,
+		ExtensionDirs: s.cfg.ExtensionDirs,
+		Compile:       func(d time.Duration) { s.cfg.Progress(Progress{StageCompile, d}) },
 	})
 	if err != nil {
 		return err
@@ -138,24 +137,7 @@ func (s *Server) run(ctx context.Context, guest cluster.Programs) (err error) {
 		<-s.pm.Done()
 		s.listeners.Close() // a server that ended by itself: clients are refused and do not hang
 	})
-	if s.cfg.CompileLater {
-		time.AfterFunc(compileDelay, s.improve)
-	}
 	return nil
-}
-
-// compileDelay leaves the processors to what a program does first with its server.
-const compileDelay = time.Second
-
-func (s *Server) improve() {
-	select {
-	case <-s.pm.Done():
-		return
-	default:
-	}
-	if err := s.programs.Improve(); err != nil && s.cfg.Log != nil {
-		slog.New(s.cfg.Log).Warn("the server goes on with code that was compiled quickly", "error", err)
-	}
 }
 
 // tempPrefix begins the names of temporary directories. Those of programs that were killed are removed when the next

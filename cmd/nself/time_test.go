@@ -21,7 +21,7 @@ func coldStart(compile time.Duration) time.Duration { return compile*6/5 + 1500*
 func compileTime(t *testing.T) time.Duration {
 	t.Helper()
 	begin := time.Now()
-	set, err := programs.Load(context.Background(), programs.Options{CacheDir: t.TempDir(), Server: true, Initdb: true, Quick: true})
+	set, err := programs.Load(context.Background(), programs.Options{CacheDir: t.TempDir(), Server: true, Initdb: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"nself.org/embeddedpg/internal/image"
+	"nself.org/embeddedpg/internal/programs"
 )
 
 // versions is what version --json prints.
@@ -15,7 +16,8 @@ type versions struct {
 	Nself      string `json:"nself"` // "(devel)" unless built from a release
 	Commit     string `json:"commit,omitempty"`
 	PostgreSQL string `json:"postgresql"`
-	Module     string `json:"module_sha256"` // of the embedded postgres.wasm
+	Module     string `json:"module_sha256"`    // of the embedded postgres.wasm
+	Engine     string `json:"engine,omitempty"` // what runs a server: "native" or "wasmtime"
 	Go         string `json:"go"`
 	Platform   string `json:"platform"`
 }
@@ -47,12 +49,16 @@ func newVersion() *cobra.Command {
 
 // text is for people.
 func (v versions) text() string {
-	return fmt.Sprintf("nself %s with PostgreSQL %s, %s", v.Nself, v.PostgreSQL, v.Platform)
+	return fmt.Sprintf("nself %s with PostgreSQL %s (%s), %s", v.Nself, v.PostgreSQL, v.Engine, v.Platform)
 }
 
 func ownVersions() versions {
+	engine, err := programs.DefaultRunner()
+	if err != nil {
+		engine = err.Error()
+	}
 	v := versions{
-		Nself: "(devel)", PostgreSQL: image.Version, Module: image.PostgresSHA256,
+		Nself: "(devel)", PostgreSQL: image.Version, Module: image.PostgresSHA256, Engine: engine,
 		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 	}
 	if b, ok := debug.ReadBuildInfo(); ok {

@@ -1,24 +1,18 @@
 // Package image holds what wasm/ builds: PostgreSQL as one module, initdb as another, the other client programs as
-// a third, and the read-only files they expect under /pgsql. It owns no behaviour; internal/vm runs the modules and
-// internal/vfs serves the files.
+// a third, each also as native code for this processor, and the read-only files they expect under /pgsql. It owns
+// how these are compressed, and no other behaviour; internal/vm runs the modules and internal/vfs serves the files.
 package image
 
 import (
 	"archive/zip"
 	"bytes"
-	_ "embed" // the files below
+	"embed"
 	"fmt"
 	"io/fs"
 )
 
-//go:embed postgres.wasm
-var postgres []byte
-
-//go:embed initdb.wasm
-var initdb []byte
-
-//go:embed pgtools.wasm
-var tools []byte
+//go:embed *.wasm*
+var modules embed.FS
 
 //go:embed share.zip
 var share []byte
@@ -29,15 +23,42 @@ var cluster []byte
 //go:embed LICENSES.txt
 var licenses string
 
-// Postgres returns the server's module. The caller must not change it.
-func Postgres() []byte { return postgres }
+// Module is a WebAssembly module, and native code made of it.
+type Module struct {
+	Name string
+	Hash string // SHA-256 of the WebAssembly, hexadecimal
+}
 
-// Initdb returns the module of initdb. The caller must not change it.
-func Initdb() []byte { return initdb }
+// The modules: the server; initdb; the other client programs, of which this one picks one by the last element of argv[0]
+// (see Programs).
+var (
+	Postgres = Module{"postgres", PostgresSHA256}
+	Initdb   = Module{"initdb", InitdbSHA256}
+	Tools    = Module{"pgtools", ToolsSHA256}
+)
 
-// Tools returns the module of the other client programs, which picks one by the last element of argv[0] (see Programs).
-// The caller must not change it.
-func Tools() []byte { return tools }
+// Wasm returns the WebAssembly, each time anew: where native code runs nobody needs it.
+func (m Module) Wasm() ([]byte, error) {
+	name := m.Name + ".wasm"
+	if b, err := modules.ReadFile(name); err == nil {
+		return b, nil
+	}
+	c, err := open(modules, name+".zst")
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, c.Size())
+	return b, c.Decode(b)
+}
+
+// Native returns the module's native code for this processor, and nil if the program holds none.
+func (m Module) Native() (*Compressed, error) {
+	name := nativeDir + "/" + m.Name + ".zst"
+	if _, err := fs.Stat(native, name); err != nil {
+		return nil, nil //nolint:nilerr // that is how it is found out
+	}
+	return open(native, name)
+}
 
 // Cluster returns a new cluster for cluster.OpenSeed. The caller must not change it.
 func Cluster() []byte { return cluster }

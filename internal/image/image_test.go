@@ -11,20 +11,31 @@ import (
 )
 
 func TestHashes(t *testing.T) {
-	for _, f := range []struct {
-		name, want string
-		data       []byte
-	}{
-		{"postgres.wasm", image.PostgresSHA256, image.Postgres()},
-		{"initdb.wasm", image.InitdbSHA256, image.Initdb()},
-		{"pgtools.wasm", image.ToolsSHA256, image.Tools()},
-	} {
-		sum := sha256.Sum256(f.data)
-		if got := hex.EncodeToString(sum[:]); got != f.want {
-			t.Errorf("%s has sha256 %s, image_gen.go says %s", f.name, got, f.want)
+	for name, m := range map[string]image.Module{"postgres": image.Postgres, "initdb": image.Initdb, "pgtools": image.Tools} {
+		wasm, err := m.Wasm()
+		if err != nil {
+			t.Fatal(name, err)
 		}
-		if !strings.HasPrefix(string(f.data), "\x00asm\x01\x00\x00\x00") {
-			t.Errorf("%s is not a wasm module", f.name)
+		sum := sha256.Sum256(wasm)
+		if got := hex.EncodeToString(sum[:]); got != m.Hash {
+			t.Errorf("%s has sha256 %s, image_gen.go says %s", name, got, m.Hash)
+		}
+		if !strings.HasPrefix(string(wasm), "\x00asm\x01\x00\x00\x00") {
+			t.Errorf("%s is not a wasm module", name)
+		}
+		native, err := m.Native()
+		if err != nil {
+			t.Error(name, err)
+		}
+		if native == nil {
+			continue
+		}
+		code := make([]byte, native.Size())
+		if err := native.Decode(code); err != nil {
+			t.Error(name, err)
+		}
+		if !strings.HasPrefix(string(code), "\x7fELF") || !strings.Contains(string(code), string(sum[:])) {
+			t.Errorf("the native code of %s is not an image that names this module", name)
 		}
 	}
 }

@@ -51,7 +51,11 @@ func checkServer(code []byte) error {
 	if err != nil {
 		return errModule
 	}
-	ours, err := wasmfile.Parse(image.Postgres())
+	embedded, err := image.Postgres.Wasm()
+	if err != nil {
+		return err
+	}
+	ours, err := wasmfile.Parse(embedded)
 	if err != nil {
 		return err
 	}

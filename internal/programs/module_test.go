@@ -30,11 +30,15 @@ func importing(module, field, what string) string {
 
 func TestReadServerModule(t *testing.T) {
 	dir := t.TempDir()
+	embedded, err := image.Postgres.Wasm()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct{ name, code, want string }{
-		{"embedded", string(image.Postgres()), ""},
+		{"embedded", string(embedded), ""},
 		{"empty", "", "not a WebAssembly module"},
 		{"text", "#!/bin/sh\n", "not a WebAssembly module"},
-		{"cut", string(image.Postgres()[:5000]), "damaged"},
+		{"cut", string(embedded[:5000]), "damaged"},
 		{"component", "\x00asm\x0d\x00\x01\x00", "not a WebAssembly module"},
 		{"pglite", importing("env", "invoke_iii", "\x00\x01"), "made with Emscripten, as PGlite's modules are"},
 		{"pglite side module", head + section(0, name("dylink.0")) + typeI, "made with Emscripten"},

@@ -1,5 +1,5 @@
-// Package programs puts the embedded programs and the machine that runs them together: it compiles or maps
-// the modules, and knows which guest path is which program. It decides where compiled code is kept.
+// Package programs puts the embedded programs and the machine that runs them together: it chooses what runs each
+// module, and knows which guest path is which program. It decides where machine code is kept.
 //
 // It starts nothing: package kernel does, with the programs from here.
 package programs
@@ -12,8 +12,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -28,18 +28,14 @@ import (
 
 // Options are the choices of Load.
 type Options struct {
-	CacheDir string        // of compiled code; "": DefaultCacheDir
+	CacheDir string        // of machine code; "": DefaultCacheDir
 	Server   bool          // load the server
 	Override *ServerModule // in place of the embedded server; nil: none
 	Initdb   bool          // load initdb, which makes a cluster together with the server
 	Tools    bool          // load the other client programs
 
-	// SideModules makes the server one that can load extensions' code. It costs 0.3 s of compiling and some
-	// milliseconds of each start.
-	SideModules bool
-
-	// Quick runs the server by code that is compiled in less time, if it has to be compiled; see Improve.
-	Quick bool
+	// ExtensionDirs have side modules that the server can load. wasmtime runs it if one of them has no native code.
+	ExtensionDirs []string
 
 	// Compile is called several times a second while code is compiled, with the time taken so far; never twice at once.
 	Compile func(time.Duration)
@@ -50,10 +46,9 @@ type Options struct {
 type Set struct {
 	vm       *vm.Engine
 	image    *vfs.Image
-	postgres atomic.Pointer[vm.Module] // nil without Options.Server
-	improve  func() error              // nil where there is nothing to improve
-	initdb   *vm.Module                // nil without Options.Initdb
-	tools    *vm.Module                // nil without Options.Tools
+	postgres *vm.Module // nil without Options.Server
+	initdb   *vm.Module // nil without Options.Initdb
+	tools    *vm.Module // nil without Options.Tools
 }
 
 // The names of the programs that are modules of their own.
@@ -65,8 +60,8 @@ const (
 // binDir is the guest directory of the programs.
 const binDir = "/pgsql/bin"
 
-// Load makes the programs ready: in milliseconds if their compiled form is in the cache, else in
-// seconds. Compiling cannot be interrupted: if ctx ends, Load returns its error at once, and a goroutine stays until the
+// Load makes the programs ready: in milliseconds if they run as native code or their compiled form is in the cache, else
+// in seconds. Compiling cannot be interrupted: if ctx ends, Load returns its error at once, and a goroutine stays until the
 // compiler is done with the module in hand, which it still puts into the cache. Where the operating system's limits have no
 // room for the processes that are to run, Load says so first, as a *fault.Error.
 func Load(ctx context.Context, o Options) (*Set, error) {
@@ -137,12 +132,24 @@ func load(ctx context.Context, o Options) (s *Set, err error) {
 	if s.vm, err = vm.New(vm.Config{Log: log}); err != nil {
 		return s, err
 	}
-	if err := room(s.vm, o.Server); err != nil {
+	choice, err := chooseRunner()
+	if err != nil {
 		return s, err
+	}
+	list, err := modules(o, choice)
+	if err != nil {
+		return s, err
+	}
+	if err := room(s.vm, o.Server, list); err != nil {
+		return s, err
+	}
+	if o.Server && list[0].withoutNative != nil {
+		log.Warn("wasmtime runs the server, slower than native code and compiled at the first start: these modules have no native code",
+			"modules", strings.Join(list[0].withoutNative, ", "))
 	}
 	if o.CacheDir == "" {
 		_, why := hostdir.Home()
-		log.Warn("cache of compiled code", "error", fmt.Errorf("%w: %w", vm.ErrNotKept, why))
+		log.Warn("cache of machine code", "error", fmt.Errorf("%w: %w", vm.ErrNotKept, why))
 	}
 	begin := time.Now()
 	progress := func(p vm.Progress) {
@@ -151,76 +158,34 @@ func load(ctx context.Context, o Options) (s *Set, err error) {
 		}
 	}
 	var group errgroup.Group
-	module := func(name string, code []byte, hash string, options vm.LoadOptions, loaded func(*vm.Module)) {
-		options.CacheDir, options.Progress = o.CacheDir, progress
+	for _, m := range list {
+		m.options.CacheDir, m.options.Progress = o.CacheDir, progress
 		group.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			m, err := s.vm.Load(name, code, hash, options)
+			loaded, err := s.vm.Load(m.name, m.code, m.options)
 			if err != nil {
-				return err
+				return noNative(err, m)
 			}
-			if m.Warning() != nil {
-				log.Warn("cache of compiled code", "program", name, "error", m.Warning())
+			if loaded.Warning() != nil {
+				log.Warn("cache of machine code", "program", m.name, "error", loaded.Warning())
 			}
-			loaded(m)
+			*m.place(s) = loaded
 			return nil
 		})
-	}
-	if o.Server {
-		code, hash := image.Postgres(), image.PostgresSHA256
-		if o.Override != nil {
-			code, hash = o.Override.code, o.Override.hash
-		}
-		module(postgres, code, hash, vm.LoadOptions{SideModules: o.SideModules, Quick: o.Quick}, func(m *vm.Module) {
-			s.postgres.Store(m)
-			if m.Quick() {
-				s.improve = func() error { return s.recompile(code, hash, o.CacheDir, log) }
-			}
-		})
-	}
-	if o.Initdb {
-		module(initdb, image.Initdb(), image.InitdbSHA256, vm.LoadOptions{}, func(m *vm.Module) { s.initdb = m })
-	}
-	if o.Tools {
-		module("pgtools", image.Tools(), image.ToolsSHA256, vm.LoadOptions{}, func(m *vm.Module) { s.tools = m })
 	}
 	return s, group.Wait()
 }
 
-// Improve compiles the good code of a server that was compiled quickly, and lets the programs run it that start from then on;
-// it does nothing for another. It can be called once. Close does not wait for it.
-func (s *Set) Improve() error {
-	if s.improve == nil {
-		return nil
+// Runner returns what runs the server, or the client programs where there is no server: "native" or "wasmtime".
+func (s *Set) Runner() string {
+	for _, m := range []*vm.Module{s.postgres, s.tools, s.initdb} {
+		if m != nil {
+			return string(m.Runner())
+		}
 	}
-	if err := s.improve(); err != nil && !errors.Is(err, vm.ErrClosed) {
-		return fmt.Errorf("compile the server's good code: %w", err)
-	}
-	return nil
-}
-
-// recompile compiles into the cache, with an engine of its own, so that s can be closed meanwhile, and loads from there.
-func (s *Set) recompile(code []byte, hash, cacheDir string, log *slog.Logger) error {
-	compiler, err := vm.New(vm.Config{Log: log})
-	if err != nil {
-		return err
-	}
-	o := vm.LoadOptions{CacheDir: cacheDir}
-	m, err := compiler.Load(postgres, code, hash, o)
-	if err == nil && errors.Is(m.Warning(), vm.ErrNotKept) {
-		err = m.Warning()
-	}
-	compiler.Close()
-	if err != nil {
-		return err
-	}
-	if m, err = s.vm.Load(postgres, code, hash, o); err != nil {
-		return err
-	}
-	s.postgres.Store(m)
-	return nil
+	return ""
 }
 
 // Program returns the program at a guest path, nil if there is none. It is what kernel.Config wants.
@@ -229,7 +194,7 @@ func (s *Set) Program(name string) kernel.Module {
 	m := s.tools
 	switch base {
 	case postgres:
-		m = s.postgres.Load()
+		m = s.postgres
 	case initdb:
 		m = s.initdb
 	}
@@ -250,7 +215,7 @@ func (s *Set) Close() error {
 	return s.vm.Close()
 }
 
-// DefaultCacheDir is where compiled code is kept unless a caller says otherwise: .nself/cache in the home
+// DefaultCacheDir is where machine code is kept unless a caller says otherwise: .nself/cache in the home
 // directory, or the system's place for caches if there is no home. Empty if there is neither; then
 // nothing is kept.
 func DefaultCacheDir() string {

@@ -16,7 +16,7 @@ import (
 const serverProcesses = 10
 
 // room says what the operating system's limits leave too little of: a *fault.Error, or nil.
-func room(e *vm.Engine, server bool) error {
+func room(e *vm.Engine, server bool, list []*module) error {
 	processes := 1
 	if server {
 		processes = serverProcesses
@@ -24,7 +24,11 @@ func room(e *vm.Engine, server bool) error {
 			return err
 		}
 	}
-	err := e.Room(processes)
+	runner := vm.Wasmtime
+	if len(list) > 0 && list[0].native() {
+		runner = vm.Native
+	}
+	err := e.Room(processes, runner)
 	var missing *vm.RoomError
 	if !errors.As(err, &missing) {
 		return err

@@ -131,22 +131,22 @@ func BenchmarkPostgres(b *testing.B) {
 		b.Skip("needs internal/image/postgres.wasm")
 	}
 	e := newEngine(b)
-	dir, hash := b.TempDir(), hashOf(wasm)
+	dir := b.TempDir()
 	var m *vm.Module
 	b.Run("compile", func(b *testing.B) {
 		for b.Loop() {
 			dir = b.TempDir()
-			if m, err = e.Load("postgres", wasm, hash, vm.LoadOptions{CacheDir: dir}); err != nil {
+			if m, err = e.Load("postgres", codeOf(wasm), vm.LoadOptions{CacheDir: dir}); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
-	if m, err = e.Load("postgres", wasm, hash, vm.LoadOptions{CacheDir: dir}); err != nil || m.Warning() != nil {
+	if m, err = e.Load("postgres", codeOf(wasm), vm.LoadOptions{CacheDir: dir}); err != nil || m.Warning() != nil {
 		b.Fatal(err, m.Warning())
 	}
 	b.Run("load", func(b *testing.B) {
 		for b.Loop() {
-			if m, err = e.Load("postgres", wasm, hash, vm.LoadOptions{CacheDir: dir}); err != nil {
+			if m, err = e.Load("postgres", codeOf(wasm), vm.LoadOptions{CacheDir: dir}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -38,7 +38,7 @@ type cache struct {
 
 // openCache opens the directory, which it makes if need be, for the entry of a module. It refuses one that others can
 // write to: its files are machine code that will run in this process.
-func openCache(dir, module string, key [32]byte) (*cache, error) {
+func openCache(dir, module, suffix string, key [32]byte) (*cache, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -54,18 +54,17 @@ func openCache(dir, module string, key [32]byte) (*cache, error) {
 		root.Close()
 		return nil, fmt.Errorf("cache directory %s: %w", dir, err)
 	}
-	name := entryFile(module, key)
+	name := module + "-" + hex.EncodeToString(key[:8]) + suffix
 	return &cache{dir: root, module: module, file: name, path: filepath.Join(dir, name), key: key}, nil
 }
 
-func entryFile(module string, key [32]byte) string {
-	return module + "-" + hex.EncodeToString(key[:8]) + ".cwasm"
-}
-
-// remove removes the entry of the same module with another key, if it is there.
-func (c *cache) remove(key [32]byte) { c.dir.Remove(entryFile(c.module, key)) }
-
 func (c *cache) close() { c.dir.Close() }
+
+// What the names of entries end with, by what is in them.
+const (
+	compiledSuffix = ".cwasm"
+	nativeSuffix   = ".native"
+)
 
 // open returns the entry, verified. The error is os.ErrNotExist if there is no entry, hostdir.ErrUntrusted if it is not ours,
 // else what is wrong with it.
@@ -92,8 +91,9 @@ func (c *cache) open() (*os.File, error) {
 	return f, nil
 }
 
-// store writes the entry anew, under a temporary name until all of it is on the disk.
-func (c *cache) store(artefact []byte) error {
+// store writes the entry anew, under a temporary name until all of it is there; durable: on the disk. An entry that a power
+// cut tore is found by its checksum.
+func (c *cache) store(artefact []byte, durable bool) error {
 	temporary := c.file + "." + rand.Text()[:8] + ".tmp"
 	f, err := c.dir.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -103,7 +103,7 @@ func (c *cache) store(artefact []byte) error {
 	if err == nil {
 		_, err = f.Write(trailer(c.key, artefact))
 	}
-	if err == nil {
+	if err == nil && durable {
 		err = f.Sync()
 	}
 	if e := f.Close(); err == nil {
@@ -121,8 +121,8 @@ func (c *cache) store(artefact []byte) error {
 }
 
 var (
-	entryName     = regexp.MustCompile(`^(.+)-[0-9a-f]{16}\.cwasm$`)
-	temporaryName = regexp.MustCompile(`^.+-[0-9a-f]{16}\.cwasm\.[A-Z2-7]{8}\.tmp$`)
+	entryName     = regexp.MustCompile(`^(.+)-[0-9a-f]{16}\.(?:cwasm|native)$`)
+	temporaryName = regexp.MustCompile(`^.+-[0-9a-f]{16}\.(?:cwasm|native)\.[A-Z2-7]{8}\.tmp$`)
 )
 
 // limit is how long a file in the directory stays: other entries of this module until nobody has used them for long, which
@@ -138,22 +138,22 @@ func (c *cache) limit(name string) time.Duration {
 	return 0
 }
 
-// lockPatience is how long to wait for another process that compiles before compiling as well.
+// How long to wait for another process that compiles or unpacks before doing so as well.
 const (
-	lockPatience = 30 * time.Second
-	lockRetry    = 20 * time.Millisecond
+	compilePatience = 30 * time.Second
+	unpackPatience  = 200 * time.Millisecond
 )
 
 // lock takes the directory's lock, which spares concurrent starters the same work; it protects nothing. waiting is
 // called now and then. Where the lock cannot be had, the work is done twice.
-func (c *cache) lock(waiting func()) (unlock func()) {
+func (c *cache) lock(patience time.Duration, waiting func()) (unlock func()) {
 	d, err := c.dir.Open(".")
 	if err != nil {
 		return func() {}
 	}
-	for begin := time.Now(); ; time.Sleep(lockRetry) {
+	for begin := time.Now(); ; time.Sleep(5 * time.Millisecond) {
 		err := hostdir.TryLock(d)
-		if err == nil || !errors.Is(err, hostdir.ErrLocked) || time.Since(begin) > lockPatience {
+		if err == nil || !errors.Is(err, hostdir.ErrLocked) || time.Since(begin) > patience {
 			return func() { d.Close() }
 		}
 		waiting()

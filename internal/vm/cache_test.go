@@ -22,33 +22,37 @@ type cached struct {
 	engine *vm.Engine
 	wasm   []byte
 	dir    string
+	suffix string // of its entries' names
 }
 
 func newCached(t *testing.T) *cached {
-	c := &cached{engine: newEngine(t), dir: filepath.Join(t.TempDir(), "cache", "modules")}
+	c := &cached{engine: newEngine(t), dir: filepath.Join(t.TempDir(), "cache", "modules"), suffix: ".cwasm"}
+	if runsNative() {
+		c.suffix = ".native"
+	}
 	c.wasm = assemble(t, "(module "+imports+`(memory (export "memory") 1) (data (i32.const 0) "some data")
 	  (func (export "other")) (func (export "_start") (drop (call $sys (i32.const 42) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))))`)
+	packedNative(t, c.wasm) // which is known then
 	return c
 }
 
-// load loads the module, runs it, and returns whether it was compiled and the module's warning.
+// load loads the module, runs it, and returns whether it was compiled, or its native code unpacked, and the module's warning.
 func (c *cached) load(t *testing.T) (compiled bool, warning error) {
 	t.Helper()
-	m, compiled := c.loadWith(t, vm.LoadOptions{CacheDir: c.dir})
-	return compiled, m.Warning()
-}
-
-// loadWith does as load with any options.
-func (c *cached) loadWith(t *testing.T, o vm.LoadOptions) (m *vm.Module, compiled bool) {
-	t.Helper()
 	var phases []vm.Phase
+	o := vm.LoadOptions{CacheDir: c.dir, Runner: runner()}
 	o.Progress = func(p vm.Progress) {
 		if p.Module != "prog" || p.Elapsed < 0 {
 			t.Errorf("report %+v", p)
 		}
 		phases = append(phases, p.Phase)
 	}
-	m, err := c.engine.Load("prog", c.wasm, hashOf(c.wasm), o)
+	code := packedNative(t, c.wasm)
+	if n := code.Native; n != nil {
+		unpack := n.Unpack
+		n.Unpack = func(b []byte) error { compiled = true; return unpack(b) }
+	}
+	m, err := c.engine.Load("prog", code, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +66,10 @@ func (c *cached) loadWith(t *testing.T, o vm.LoadOptions) (m *vm.Module, compile
 	if err := h.wait(t); err != nil || got != 42 {
 		t.Fatalf("run: %v, %d", err, got)
 	}
-	return m, phases[0] == vm.Compiling
+	if runsNative() && len(phases) > 1 {
+		t.Errorf("phases %v of native code", phases)
+	}
+	return compiled || phases[0] == vm.Compiling, m.Warning()
 }
 
 // must fails the test unless load compiles, or does not, without a warning.
@@ -93,28 +100,11 @@ func TestCache(t *testing.T) {
 	if st, err := os.Stat(c.entry(t)); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("file: %v %v", st.Mode(), err)
 	}
-	other := &cached{engine: c.engine, dir: c.dir}
+	other := &cached{engine: c.engine, dir: c.dir, suffix: c.suffix}
 	other.wasm = append(append(other.wasm, c.wasm...), 0, 2, 1, 'x') // a custom section: another hash
 	other.must(t, true)
 	other.must(t, false)
 	c.must(t, false)
-}
-
-// TestQuick: quick code has an entry of its own, and is taken only while there is no better one.
-func TestQuick(t *testing.T) {
-	c := newCached(t)
-	load := func(o vm.LoadOptions, quick, compile bool) {
-		t.Helper()
-		if m, compiled := c.loadWith(t, o); m.Quick() != quick || compiled != compile || m.Warning() != nil {
-			t.Errorf("quick: %v, compiled: %v, warning: %v", m.Quick(), compiled, m.Warning())
-		}
-	}
-	load(vm.LoadOptions{CacheDir: c.dir, Quick: true}, true, true)
-	load(vm.LoadOptions{CacheDir: c.dir, Quick: true}, true, false)
-	load(vm.LoadOptions{CacheDir: c.dir}, false, true)
-	c.entry(t) // the good one alone
-	load(vm.LoadOptions{CacheDir: c.dir, Quick: true}, false, false)
-	load(vm.LoadOptions{Quick: true}, false, true) // nowhere to keep the good code
 }
 
 // TestCacheDamage changes the file in every way that a disk or a person may: it must be made anew, always.
@@ -140,7 +130,7 @@ func TestCacheDamage(t *testing.T) {
 		"no trailer":       func() []byte { return good[:len(good)-56] },
 		"one byte more":    func() []byte { return append(append([]byte(nil), good...), 0) },
 		"zeros":            func() []byte { return make([]byte, len(good)) },
-		"zeros in middle":  func() []byte { b := append([]byte(nil), good...); clear(b[4096:8192]); return b },
+		"zeros in middle":  func() []byte { b := append([]byte(nil), good...); clear(b[64:4096]); return b },
 		"trailer only":     func() []byte { return good[len(good)-56:] },
 		"text":             func() []byte { return []byte(strings.Repeat("not machine code\n", 1000)) },
 		"header":           flip(3),
@@ -322,7 +312,7 @@ func TestCacheConcurrent(t *testing.T) {
 				return
 			case <-time.After(3 * time.Millisecond):
 			}
-			files, _ := filepath.Glob(filepath.Join(c.dir, "*.cwasm"))
+			files, _ := filepath.Glob(filepath.Join(c.dir, "*"+c.suffix))
 			for _, f := range files {
 				b, err := os.ReadFile(f)
 				if err == nil {
@@ -335,7 +325,7 @@ func TestCacheConcurrent(t *testing.T) {
 	for range 8 {
 		users.Go(func() {
 			for range 20 {
-				m, err := c.engine.Load("prog", c.wasm, hashOf(c.wasm), vm.LoadOptions{CacheDir: c.dir})
+				m, err := c.engine.Load("prog", packedNative(t, c.wasm), vm.LoadOptions{CacheDir: c.dir})
 				if err != nil {
 					t.Error(err)
 					return
@@ -369,7 +359,7 @@ func TestCachePrune(t *testing.T) {
 	const day = 24 * time.Hour
 	entry := c.entry(t)
 	dir := filepath.Dir(entry)
-	m, err := c.engine.Load("prog", c.wasm, hashOf(c.wasm), vm.LoadOptions{CacheDir: c.dir})
+	m, err := c.engine.Load("prog", packedNative(t, c.wasm), vm.LoadOptions{CacheDir: c.dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -381,6 +371,8 @@ func TestCachePrune(t *testing.T) {
 	for name, age := range map[string]time.Duration{
 		"prog-0123456789abcdef.cwasm":               40 * day,
 		"prog-1123456789abcdef.cwasm":               20 * day,
+		"prog-2123456789abcdef.native":              40 * day,
+		"prog-3123456789abcdef.native":              20 * day,
 		"other-0123456789abcdef.cwasm":              40 * day,
 		"other-0123456789abcdef.cwasm.ABCDEFGH.tmp": 2 * day,
 		"prog-0123456789abcdef.cwasm.ABCDEFG2.tmp":  day / 2,
@@ -406,12 +398,12 @@ func TestCachePrune(t *testing.T) {
 	for _, f := range files {
 		left[filepath.Base(f)] = true
 	}
-	for _, gone := range []string{filepath.Base(entry), "prog-0123456789abcdef.cwasm", "other-0123456789abcdef.cwasm.ABCDEFGH.tmp"} {
+	for _, gone := range []string{filepath.Base(entry), "prog-0123456789abcdef.cwasm", "prog-2123456789abcdef.native", "other-0123456789abcdef.cwasm.ABCDEFGH.tmp"} {
 		if left[gone] {
 			t.Errorf("%s is still there", gone)
 		}
 	}
-	if len(left) != 6 { // the new one, and five
+	if len(left) != 7 { // the new one, and six
 		t.Errorf("left: %v", left)
 	}
 	// The old version's code is mapped, and still runs.

@@ -25,8 +25,11 @@ const (
 // ErrClosed is returned when a closed Engine is asked to load or start a module.
 var ErrClosed = errors.New("vm: engine is closed")
 
-// ErrNotKept is in a Module's warning if the next start compiles again.
-var ErrNotKept = errors.New("compiled code is not kept, so that each start compiles again")
+// ErrNotKept is in a Module's warning if the next start compiles or unpacks again.
+var ErrNotKept = errors.New("machine code is not kept on disk, so that each start makes it anew")
+
+// ErrNoNative is returned where native code is asked for and there is none.
+var ErrNoNative = errors.New("there is no native code of this module for this processor")
 
 func (c *Config) complete() error {
 	if c.StackSize == 0 {
@@ -41,19 +44,42 @@ func (c *Config) complete() error {
 	return nil
 }
 
+// Runner is what runs a module's code.
+type Runner string
+
+// The runners.
+const (
+	Native   Runner = "native"   // code made ahead of time
+	Wasmtime Runner = "wasmtime" // which compiles the WebAssembly here
+)
+
+// Code is a module in the forms that there are.
+type Code struct {
+	Hash   string                 // SHA-256 of the WebAssembly, hexadecimal
+	Wasm   func() ([]byte, error) // is called where wasmtime has to compile
+	Native *NativeCode            // nil: none
+}
+
+// NativeCode is an image that wasm/native.sh made of the module with the same hash, still packed.
+type NativeCode struct {
+	ID     string             // differs for different content
+	Size   int64              // of the image, in bytes
+	Unpack func([]byte) error // writes it
+}
+
 // LoadOptions are the choices of Load.
 type LoadOptions struct {
-	CacheDir string // of compiled code; "": none
+	CacheDir string // of machine code; "": none
+
+	// Runner is what must run the module: where that is Native, Load fails with ErrNoNative if there is no native code.
+	// Default: Native if there is some, else Wasmtime.
+	Runner Runner
 
 	// SideModules makes the program one that side modules can be put into. Its functions are then reachable by name,
 	// which costs the server 0.3 s of compiling and some milliseconds of each start.
 	SideModules bool
 
-	// Quick takes code that is compiled in less time and runs a tenth slower, where the good code is not in the cache
-	// yet; see Module.Quick. It counts for nothing together with SideModules or without a cache.
-	Quick bool
-
-	// Progress, if not nil, is called at the beginning of each phase and several times a second while one lasts, never
-	// twice at once and not after Load has returned.
+	// Progress, if not nil, is called when the module is loaded, and where it is compiled at the beginning of each phase and
+	// several times a second while one lasts, never twice at once and not after Load has returned.
 	Progress func(Progress)
 }

@@ -12,8 +12,7 @@
 // (which links it), trapsite.go (how it lays out compiled code) and the version in load.go. The
 // rest of the package, and all others, see machine.h: an engine that compiles, a module, an
 // instance on a thread, and how it ended. What runs a module's code is a struct vm_code
-// (instance.h): wasmtime's, or that of native code made ahead of time (native.c), if
-// EMBEDDEDPG_NATIVE names a folder that has it.
+// (instance.h): wasmtime's, or that of native code made ahead of time (native.c).
 //
 // C and Go meet in four exported functions (host.go) that C calls with a small number, the instance's slot in a table.
 package vm

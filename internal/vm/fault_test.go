@@ -216,17 +216,17 @@ func TestBadModules(t *testing.T) {
 		"import's type":  `(module (import "env" "stackdepth" (func)))`,
 	} {
 		b := assemble(t, wat)
-		if _, err := e.Load(name, b, hashOf(b), vm.LoadOptions{}); err == nil {
+		if _, err := e.Load(name, codeOf(b), vm.LoadOptions{}); err == nil {
 			t.Errorf("%s: loaded", name)
 		} else {
 			t.Log(err)
 		}
 	}
 	b := []byte("no module")
-	if _, err := e.Load("x", b, hashOf(b), vm.LoadOptions{}); err == nil {
+	if _, err := e.Load("x", codeOf(b), vm.LoadOptions{}); err == nil {
 		t.Error("garbage: loaded")
 	}
-	if _, err := e.Load("x", b, hashOf(nil), vm.LoadOptions{}); err == nil || !strings.Contains(err.Error(), "sha256") {
+	if _, err := e.Load("x", vm.Code{Hash: hashOf(nil), Wasm: codeOf(b).Wasm}, vm.LoadOptions{}); err == nil || !strings.Contains(err.Error(), "sha256") {
 		t.Errorf("wrong hash: %v", err)
 	}
 	for name, body := range map[string]string{

@@ -113,7 +113,7 @@ func TestEngines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := e.Load("x", b, hashOf(b), vm.LoadOptions{CacheDir: dir, Progress: func(vm.Progress) {}})
+		m, err := e.Load("x", packedNative(t, b), vm.LoadOptions{CacheDir: dir, Progress: func(vm.Progress) {}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +132,7 @@ func TestEngines(t *testing.T) {
 		if err := m.Start(newHost(), 0); !errors.Is(err, vm.ErrClosed) {
 			t.Errorf("start after close: %v", err)
 		}
-		if _, err := e.Load("x", b, hashOf(b), vm.LoadOptions{CacheDir: dir}); !errors.Is(err, vm.ErrClosed) {
+		if _, err := e.Load("x", codeOf(b), vm.LoadOptions{CacheDir: dir}); !errors.Is(err, vm.ErrClosed) {
 			t.Errorf("load after close: %v", err)
 		}
 	}

@@ -152,7 +152,7 @@ func TestKillPostgres(t *testing.T) {
 		t.Skip("needs internal/image/pgtools.wasm")
 	}
 	e := newEngine(t)
-	m, err := e.Load("pgtools", wasm, hashOf(wasm), vm.LoadOptions{})
+	m, err := e.Load("pgtools", codeOf(wasm), vm.LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,28 +24,17 @@ import (
 // engineKey stands for all that decides what machine code comes out of the same module on the same processor.
 var engineKey = fmt.Sprintf("wasmtime %s, guard %d", C.WASMTIME_VERSION, guardSize)
 
-// Load returns the module with the given bytes, of which sha256hex is the hash. Its compiled form is taken from the
-// cache directory if an intact one is there that only we can have written; else the module is compiled, which takes
-// seconds, and stored there. A damaged entry is replaced. A directory or file that others could have written is left
-// alone and not used; then, as when the disk is full or read-only, the module is in memory and Module.Warning says so.
-func (e *Engine) Load(name string, wasm []byte, sha256hex string, o LoadOptions) (*Module, error) {
+// Load returns a module. Its native code is unpacked into the cache directory once; without native code the WebAssembly is
+// compiled, which takes seconds, and kept there. An entry is used if it is intact and only we can have written it. A damaged
+// one is replaced. A directory or file that others could have written is left alone and not used; then, as when the
+// disk is full or read-only, the module is in memory and Module.Warning says so.
+func (e *Engine) Load(name string, code Code, o LoadOptions) (*Module, error) {
 	if err := e.use(); err != nil {
 		return nil, err
 	}
 	defer e.users.Done()
 	r := &reporter{f: o.Progress, module: name, begin: time.Now()}
-	l := loader{e, program}
-	if o.SideModules {
-		l.kind = linkable
-	}
-	load := l.load
-	if o.Quick && !o.SideModules {
-		load = l.loadQuick
-	}
-	m, err := e.native(sha256hex, o.SideModules) // made ahead of time
-	if m == nil && err == nil {
-		m, err = load(name, wasm, sha256hex, o.CacheDir, r)
-	}
+	m, err := e.loadBy(name, code, o, r)
 	if err != nil {
 		return nil, fmt.Errorf("vm: load %s: %w", name, err)
 	}
@@ -57,6 +46,10 @@ func (e *Engine) Load(name string, wasm []byte, sha256hex string, o LoadOptions)
 		if m.nativePath != "" {
 			return m.nativeExports()
 		}
+		wasm, err := code.Wasm()
+		if err != nil {
+			return nil, err
+		}
 		return wasmfile.Parse(wasm)
 	})
 	m.mu.running = map[kernel.Host]*instance{}
@@ -67,12 +60,32 @@ func (e *Engine) Load(name string, wasm []byte, sha256hex string, o LoadOptions)
 	return m, nil
 }
 
+// loadBy loads the module for the runner that is asked for, else for the best there is.
+func (e *Engine) loadBy(name string, code Code, o LoadOptions, r *reporter) (*Module, error) {
+	if o.Runner != Wasmtime {
+		m, err := e.native(code.Hash, o.SideModules)
+		if m == nil && err == nil && code.Native != nil {
+			m, err = unpacker{e, code, o.SideModules}.load(name, o.CacheDir)
+		}
+		if m == nil && err == nil && o.Runner == Native {
+			err = ErrNoNative
+		}
+		if m != nil || err != nil {
+			return m, err
+		}
+	}
+	l := loader{e, program}
+	if o.SideModules {
+		l.kind = linkable
+	}
+	return l.load(name, code, o.CacheDir, r)
+}
+
 // moduleKind is what a module is compiled for.
 type moduleKind string
 
 const (
 	program  moduleKind = "program"  // to be started
-	quick    moduleKind = "quick"    // to be started, until there is a better one
 	linkable moduleKind = "linkable" // to be started, and to have side modules put into it
 	sided    moduleKind = "side"     // to be put into an instance
 )
@@ -85,13 +98,13 @@ type loader struct {
 
 func (e loader) side() C.bool { return e.kind == sided }
 
-func (e loader) load(name string, wasm []byte, hash, cacheDir string, r *reporter) (*Module, error) {
+func (e loader) load(name string, code Code, cacheDir string, r *reporter) (*Module, error) {
 	if cacheDir == "" {
-		return e.compileOnly(wasm, hash, nil, r)
+		return e.compileOnly(code, nil, r)
 	}
-	c, err := openCache(cacheDir, name, e.key(hash))
+	c, err := openCache(cacheDir, name, compiledSuffix, e.key(code.Hash))
 	if err != nil {
-		return e.compileOnly(wasm, hash, notKept(err), r)
+		return e.compileOnly(code, notKept(err), r)
 	}
 	defer c.close()
 	m, err := e.fromCache(c)
@@ -99,35 +112,14 @@ func (e loader) load(name string, wasm []byte, hash, cacheDir string, r *reporte
 		return m, nil
 	}
 	if errors.Is(err, hostdir.ErrUntrusted) {
-		return e.compileOnly(wasm, hash, notKept(err), r)
+		return e.compileOnly(code, notKept(err), r)
 	}
-	unlock := c.lock(func() { r.again(Waiting) })
+	unlock := c.lock(compilePatience, func() { r.again(Waiting) })
 	defer unlock()
 	if m, err := e.fromCache(c); err == nil { // made while we waited
 		return m, nil
 	}
-	return e.compileAndStore(c, wasm, hash, r)
-}
-
-// loadQuick takes the good module from the cache, else makes do with a quick one.
-func (e loader) loadQuick(name string, wasm []byte, hash, cacheDir string, r *reporter) (*Module, error) {
-	if cacheDir != "" {
-		if c, err := openCache(cacheDir, name, e.key(hash)); err == nil {
-			m, err := e.fromCache(c)
-			c.close()
-			if err == nil {
-				return m, nil
-			}
-			if !errors.Is(err, hostdir.ErrUntrusted) {
-				m, err = loader{e.Engine, quick}.load(name, wasm, hash, cacheDir, r)
-				if err == nil {
-					m.quick = !errors.Is(m.warning, ErrNotKept)
-				}
-				return m, err
-			}
-		}
-	}
-	return e.load(name, wasm, hash, cacheDir, r)
+	return e.compileAndStore(c, code, r)
 }
 
 func (e loader) key(hash string) [32]byte { return cacheKey(hash, engineKey+", "+string(e.kind)) }
@@ -174,13 +166,13 @@ func (e loader) mapFile(path string) (*Module, error) {
 
 // compileAndStore makes the entry and then maps it: the file's pages are shared and can be dropped, those of a
 // module in memory cannot. What cannot be stored is used all the same.
-func (e loader) compileAndStore(c *cache, wasm []byte, hash string, r *reporter) (*Module, error) {
-	a, err := e.compile(wasm, hash, r)
+func (e loader) compileAndStore(c *cache, code Code, r *reporter) (*Module, error) {
+	a, err := e.compile(code, r)
 	if err != nil {
 		return nil, err
 	}
 	defer a.free()
-	r.during(Storing, func() { err = c.store(a.bytes()) })
+	r.during(Storing, func() { err = c.store(a.bytes(), true) })
 	if err != nil {
 		return e.fromMemory(a.bytes(), notKept(err))
 	}
@@ -188,15 +180,12 @@ func (e loader) compileAndStore(c *cache, wasm []byte, hash string, r *reporter)
 	if err != nil {
 		return e.fromMemory(a.bytes(), notKept(err))
 	}
-	if e.kind == program {
-		c.remove(loader{e.Engine, quick}.key(hash)) // whoever runs it has it mapped
-	}
 	return m, nil
 }
 
 // compileOnly makes the module in memory. warning says why it is not kept.
-func (e loader) compileOnly(wasm []byte, hash string, warning error, r *reporter) (*Module, error) {
-	a, err := e.compile(wasm, hash, r)
+func (e loader) compileOnly(code Code, warning error, r *reporter) (*Module, error) {
+	a, err := e.compile(code, r)
 	if err != nil {
 		return nil, err
 	}
@@ -213,14 +202,18 @@ func (a *artefact) bytes() []byte {
 func (a *artefact) free() { C.wasm_byte_vec_delete(&a.vec) }
 
 // compile checks the module's hash and compiles it. The caller frees the result.
-func (e loader) compile(wasm []byte, hash string, r *reporter) (*artefact, error) {
-	wasm, err := e.prepare(wasm, hash)
+func (e loader) compile(code Code, r *reporter) (*artefact, error) {
+	wasm, err := code.Wasm()
+	if err != nil {
+		return nil, err
+	}
+	wasm, err = e.prepare(wasm, code.Hash)
 	if err != nil {
 		return nil, err
 	}
 	a := new(artefact)
 	r.during(Compiling, func() {
-		err = textError(C.vm_compile(e.c, e.kind == quick, (*C.uint8_t)(&wasm[0]), C.size_t(len(wasm)), &a.vec))
+		err = textError(C.vm_compile(e.c, (*C.uint8_t)(&wasm[0]), C.size_t(len(wasm)), &a.vec))
 	})
 	if err != nil {
 		return nil, err
@@ -249,7 +242,7 @@ func (e loader) prepare(wasm []byte, hash string) ([]byte, error) {
 	if got := sha256.Sum256(wasm); hex.EncodeToString(got[:]) != hash {
 		return nil, fmt.Errorf("sha256 is %x, expected %s", got, hash)
 	}
-	if e.kind == program || e.kind == quick {
+	if e.kind == program {
 		return wasmfile.WithoutFunctions(wasm, "_start")
 	}
 	return wasm, nil

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include "instance.h"
 #include "room.h"
+#include "wasm2llvm.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -148,12 +149,18 @@ static struct vm_instance *map_instance(struct vm_module *m, uint32_t slot)
 	return i;
 }
 
-uint64_t vm_instance_size(const struct vm_engine *e)
+/* What an instance of native code has below its memory: tables, globals, and the same of side modules. */
+enum { NATIVE_STATE = 80 << 20 };
+
+uint64_t vm_instance_size(const struct vm_engine *e, bool native)
 {
 	size_t head = (sizeof(struct vm_instance) + VM_GUARD - 1) / VM_GUARD * VM_GUARD;
+	uint64_t thread = VM_GUARD + e->stack + SIGNAL_STACK + head;
 
+	if (native)
+		return NATIVE_STATE + WASM_RESERVE + thread;
 	/* wasmtime puts a guard before each memory too, and reserves as much for its own objects. */
-	return 2 * (e->guard + VM_RESERVATION + e->guard) + VM_GUARD + e->stack + SIGNAL_STACK + head;
+	return 2 * (e->guard + VM_RESERVATION + e->guard) + thread;
 }
 
 /* make_thread lets the instance run on a thread of its own. 0 or an errno. */

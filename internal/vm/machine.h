@@ -32,13 +32,12 @@ void vm_engine_free(struct vm_engine *);
 /*
  * The functions that return char * return NULL on success, else an error text for the caller to free.
  *
- * vm_compile compiles wasm; the artefact goes to *artefact, to be freed with wasm_byte_vec_delete. quick: in less time, to slower
- * code, which the same engine runs.
+ * vm_compile compiles wasm; the artefact goes to *artefact, to be freed with wasm_byte_vec_delete.
  * vm_module_new makes a module of a file that holds an artefact (and perhaps more behind it).
  * vm_module_copy makes a module of an artefact in memory, which it copies.
  * A side module is not started, but put into an instance.
  */
-char *vm_compile(const struct vm_engine *, bool quick, const uint8_t *wasm, size_t len, wasm_byte_vec_t *artefact);
+char *vm_compile(const struct vm_engine *, const uint8_t *wasm, size_t len, wasm_byte_vec_t *artefact);
 char *vm_module_new(struct vm_engine *, const char *path, bool side, struct vm_module **);
 char *vm_module_copy(struct vm_engine *, const uint8_t *artefact, size_t len, bool side, struct vm_module **);
 void vm_module_free(struct vm_module *);
@@ -53,8 +52,8 @@ void vm_module_image(const struct vm_module *, void **start, void **end);
  */
 int vm_start(struct vm_module *, uint32_t slot, uint64_t heap, unsigned spare, struct vm_instance **out, char **text);
 
-/* vm_instance_size is how much address space an instance takes, in bytes. */
-uint64_t vm_instance_size(const struct vm_engine *);
+/* vm_instance_size is how much address space an instance takes, in bytes, at most. */
+uint64_t vm_instance_size(const struct vm_engine *, bool native);
 
 /* Why an instance ended; vmEnd gets one of these. */
 enum vm_end {

@@ -21,9 +21,8 @@ type Module struct {
 	engine  *Engine
 	c       *C.struct_vm_module
 	warning error
-	quick   bool
 
-	nativePath string // of the shared object, if native code runs
+	nativePath string // of the image, if native code runs: a file, or inMemory
 
 	// For side modules.
 	cacheDir string
@@ -43,13 +42,17 @@ var _ kernel.Module = (*Module)(nil)
 // Name returns the name that the module was loaded with.
 func (m *Module) Name() string { return m.name }
 
-// Warning returns why the cache of compiled code did not serve as it should: the module is not kept on disk (ErrNotKept), or was
+// Warning returns why the cache of machine code did not serve as it should: the module is not kept on disk (ErrNotKept), or was
 // copied into memory; nil if it is kept and mapped, or was not meant to be.
 func (m *Module) Warning() error { return m.warning }
 
-// Quick reports whether the code is of the kind that LoadOptions.Quick is about. Loading the module again without Quick
-// makes the good code.
-func (m *Module) Quick() bool { return m.quick }
+// Runner returns what runs the module.
+func (m *Module) Runner() Runner {
+	if m.nativePath != "" {
+		return Native
+	}
+	return Wasmtime
+}
 
 // Start implements kernel.Module. The instance is there, with its whole address space, when Start returns. An error wraps the
 // operating system's: ENOMEM or EAGAIN if it refuses memory, address space or a thread, or if too little would be left for

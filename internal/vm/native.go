@@ -11,8 +11,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"unsafe"
 )
 
 // native returns the module as native code, if EMBEDDEDPG_NATIVE names a folder that has it, under
@@ -38,19 +40,49 @@ func (e *Engine) native(hash string, linkable bool) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	var sum [32]byte
-	if _, err := hex.Decode(sum[:], []byte(hash)); err != nil {
-		return nil, err
-	}
-	m := new(Module)
-	source := C.struct_vm_source{fd: C.int(f.Fd()), len: C.uint64_t(st.Size())}
-	if err := textError(C.vm_module_native(e.c, &source, (*C.uint8_t)(&sum[0]), C.bool(linkable), &m.c)); err != nil {
+	m, err := e.mapImage(hash, source{file: f, size: st.Size(), linkable: linkable})
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	m.mu.trapSite = true
 	m.nativePath = path
 	return m, nil
 }
+
+// source is where an image is: in a file, or else in memory.
+type source struct {
+	file  *os.File
+	size  int64
+	bytes []byte
+
+	linkable bool // side modules are to be put into instances
+}
+
+// mapImage makes a module of the image of the WebAssembly with the hash. It keeps no part of the source.
+func (e *Engine) mapImage(hash string, from source) (*Module, error) {
+	var sum [32]byte
+	if n, err := hex.Decode(sum[:], []byte(hash)); err != nil || n != len(sum) {
+		return nil, fmt.Errorf("bad hash %q", hash)
+	}
+	c := C.struct_vm_source{fd: -1, len: C.uint64_t(len(from.bytes))}
+	if from.file != nil {
+		c.fd, c.len = C.int(from.file.Fd()), C.uint64_t(from.size)
+	} else {
+		var pin runtime.Pinner
+		pin.Pin(unsafe.SliceData(from.bytes))
+		defer pin.Unpin()
+		c.bytes = (*C.char)(unsafe.Pointer(unsafe.SliceData(from.bytes)))
+	}
+	m := &Module{nativePath: inMemory}
+	if err := textError(C.vm_module_native(e.c, &c, (*C.uint8_t)(&sum[0]), C.bool(from.linkable), &m.c)); err != nil {
+		return nil, err
+	}
+	runtime.KeepAlive(from.file)
+	m.mu.trapSite = true
+	return m, nil
+}
+
+// copied reports whether the module's code is a copy, as that file's could not be mapped.
+func (m *Module) copied() bool { return bool(C.vm_native_copied(m.c)) }
 
 // named puts, behind the text of a trap in native code, the names of the functions that led to it
 // for the addresses that C found, where the shared object still has them.

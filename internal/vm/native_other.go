@@ -4,12 +4,25 @@ package vm
 
 import (
 	"crypto/sha256"
+	"os"
 
 	"nself.org/embeddedpg/internal/wasmfile"
 )
 
 // native returns nil: there is native code for linux/amd64 only.
 func (e *Engine) native(hash string, linkable bool) (*Module, error) { return nil, nil }
+
+type source struct {
+	file  *os.File
+	size  int64
+	bytes []byte
+
+	linkable bool
+}
+
+func (e *Engine) mapImage(string, source) (*Module, error) { return nil, ErrNoNative }
+
+func (m *Module) copied() bool { return false }
 
 func (m *Module) named(message string) string { return message }
 

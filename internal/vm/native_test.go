@@ -42,19 +42,60 @@ func TestMain(m *testing.M) {
 }
 
 // compileNative makes a module's native code, which Load then takes.
-func compileNative(t testing.TB, wasm []byte) {
+func compileNative(t testing.TB, wasm []byte) { makeImage(t, wasm, os.Getenv("EMBEDDEDPG_NATIVE")) }
+
+// images are what packedNative has read: some tests become another user, who cannot read the files.
+var images sync.Map
+
+// packedNative returns a module that there is as WebAssembly and, where these tests run native code, as that, packed as in a
+// program.
+func packedNative(t testing.TB, wasm []byte) vm.Code {
+	t.Helper()
+	code := codeOf(wasm)
+	if !runsNative() {
+		return code
+	}
+	known, ok := images.Load(code.Hash)
+	if !ok {
+		dir := filepath.Join(os.Getenv("EMBEDDEDPG_NATIVE"), "packed")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(makeImage(t, wasm, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		known, _ = images.LoadOrStore(code.Hash, b)
+	}
+	image := known.([]byte)
+	unpack := func(b []byte) error { copy(b, image); return nil }
+	code.Native = &vm.NativeCode{ID: hashOf(image), Size: int64(len(image)), Unpack: unpack}
+	return code
+}
+
+// makeImage makes a module's native code in a folder, unless it is there, and returns its path.
+func makeImage(t testing.TB, wasm []byte, dir string) string {
 	t.Helper()
 	c, err := chain()
 	if err != nil {
 		t.Fatal(err)
 	}
-	so := filepath.Join(os.Getenv("EMBEDDEDPG_NATIVE"), hashOf(wasm)+".so")
+	so := filepath.Join(dir, hashOf(wasm)+".so")
 	if _, err := os.Stat(so); err == nil {
-		return
+		return so
 	}
 	if err := c.Image(so, workFolder(t), wasm, nativeOptions); err != nil {
 		t.Fatal(err)
 	}
+	return so
+}
+
+// runner is what runs the programs of these tests.
+func runner() vm.Runner {
+	if runsNative() {
+		return vm.Native
+	}
+	return vm.Wasmtime
 }
 
 var nativeOptions = wasm2llvm.Options{Exact: true, StackDepth: "env.stackdepth", Symbols: true}
@@ -200,7 +241,7 @@ func TestNativeForeign(t *testing.T) {
 			if err := os.WriteFile(file, tt.change(bytes.Clone(image)), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err := newEngine(t).Load(t.Name(), wasm, hashOf(wasm), vm.LoadOptions{})
+			_, err := newEngine(t).Load(t.Name(), codeOf(wasm), vm.LoadOptions{})
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}

@@ -20,19 +20,19 @@ var _ kernel.Module = (*Module)(nil)
 
 func New(Config) (*Engine, error) { return nil, errNoCgo }
 
-func (*Engine) Load(string, []byte, string, LoadOptions) (*Module, error) {
+func (*Engine) Load(string, Code, LoadOptions) (*Module, error) {
 	return nil, errNoCgo
 }
 
 // WithoutNative returns nil, as nothing runs.
 func WithoutNative([]string) []string { return nil }
 
-func (*Engine) Wait()          {}
-func (*Engine) Close() error   { return nil }
-func (*Engine) Room(int) error { return errNoCgo }
+func (*Engine) Wait()                  {}
+func (*Engine) Close() error           { return nil }
+func (*Engine) Room(int, Runner) error { return errNoCgo }
 
 func (*Module) Name() string                    { return "" }
 func (*Module) Warning() error                  { return nil }
-func (*Module) Quick() bool                     { return false }
+func (*Module) Runner() Runner                  { return "" }
 func (*Module) Start(kernel.Host, uint64) error { return errNoCgo }
 func (*Module) Kill(kernel.Host) error          { return nil }

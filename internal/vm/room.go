@@ -15,14 +15,14 @@ import (
 // processor, and for goroutines that block in the system, and ends the program if it cannot.
 func spareThreads() int { return runtime.GOMAXPROCS(0) + 8 }
 
-// Room returns nil if n instances fit beside what the program has now, up to 256 of them, else a *RoomError. They are not
+// Room returns nil if n instances with the given runner fit beside what the program has now, up to 256 of them, else a *RoomError. They are not
 // reserved.
-func (e *Engine) Room(n int) error {
+func (e *Engine) Room(n int, runner Runner) error {
 	if err := e.use(); err != nil {
 		return err
 	}
 	defer e.users.Done()
-	each := C.vm_instance_size(e.c)
+	each := C.vm_instance_size(e.c, runner == Native)
 	if fit := C.vm_count_addresses(each, C.uint(n)); int(fit) < min(n, 256) {
 		return &RoomError{Need: uint64(n) * uint64(each), Have: uint64(fit) * uint64(each), Errno: syscall.ENOMEM}
 	}

@@ -49,11 +49,12 @@ func TestRefusedAddresses(t *testing.T) {
 	m := load(t, e, loop)
 	const room = 80 << 30
 	testenv.Limit(t, unix.RLIMIT_AS, testenv.Status(t, "VmSize")<<10+room)
+	fits := map[vm.Runner]int{vm.Wasmtime: 4, vm.Native: 9}[runner()] // of 16 or 8 GiB, and a stack
 	var missing *vm.RoomError
-	if err := e.Room(4); err != nil {
+	if err := e.Room(fits, runner()); err != nil {
 		t.Error(err)
 	}
-	if err := e.Room(6); !errors.As(err, &missing) || missing.Have >= missing.Need || missing.Threads != 0 {
+	if err := e.Room(fits+2, runner()); !errors.As(err, &missing) || missing.Have >= missing.Need || missing.Threads != 0 {
 		t.Errorf("room for six: %v", err)
 	}
 	for range 3 {
@@ -62,12 +63,8 @@ func TestRefusedAddresses(t *testing.T) {
 		if !errors.Is(err, syscall.ENOMEM) {
 			t.Error(err)
 		}
-		want := 4 // of 16 GiB and a stack
-		if runsNative() {
-			want = 9 // of 8 GiB and a stack
-		}
-		if len(hosts) != want {
-			t.Errorf("%d instances in %d bytes, want %d", len(hosts), room, want)
+		if len(hosts) != fits {
+			t.Errorf("%d instances in %d bytes, want %d", len(hosts), room, fits)
 		}
 		end(t, hosts, out)
 		e.Wait()
@@ -84,7 +81,7 @@ func TestRefusedThreads(t *testing.T) {
 	testenv.Become(t, 61001)
 	testenv.Limit(t, unix.RLIMIT_NPROC, testenv.Status(t, "Threads")+room)
 	var missing *vm.RoomError
-	if err := e.Room(room + 1); !errors.As(err, &missing) || missing.Threads == 0 {
+	if err := e.Room(room+1, runner()); !errors.As(err, &missing) || missing.Threads == 0 {
 		t.Errorf("room for %d: %v", room, err)
 	}
 	for range 3 {

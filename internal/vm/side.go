@@ -105,8 +105,9 @@ func (s *side) load(name string, code, image []byte, hash [sha256.Size]byte) (er
 // compile has wasmtime make the module.
 func (s *side) compile(name string, code []byte, hash string) (err error) {
 	e, r := s.program.engine, &reporter{begin: time.Now()}
+	wasm := Code{Hash: hash, Wasm: func() ([]byte, error) { return code, nil }}
 	cacheName := "side-" + unsafeInName.ReplaceAllString(strings.TrimSuffix(name, ".so"), "_")
-	if s.module, err = (loader{e, sided}).load(cacheName, code, hash, s.program.cacheDir, r); err != nil {
+	if s.module, err = (loader{e, sided}).load(cacheName, wasm, s.program.cacheDir, r); err != nil {
 		return err
 	}
 	if w := s.module.warning; w != nil && s.program.cacheDir != "" {

@@ -425,7 +425,7 @@ func TestSideCache(t *testing.T) {
 	var before os.FileInfo
 	for range 2 {
 		e := newEngine(t)
-		m, err := e.Load("x", main, hashOf(main), vm.LoadOptions{CacheDir: dir, SideModules: true})
+		m, err := e.Load("x", codeOf(main), vm.LoadOptions{CacheDir: dir, SideModules: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -115,6 +115,11 @@ func assemble(t testing.TB, wat string) []byte {
 
 func hashOf(b []byte) string { return hex.EncodeToString(hashBytes(b)) }
 
+// codeOf returns a module that there is as WebAssembly alone.
+func codeOf(wasm []byte) vm.Code {
+	return vm.Code{Hash: hashOf(wasm), Wasm: func() ([]byte, error) { return wasm, nil }}
+}
+
 func hashBytes(b []byte) []byte {
 	h := sha256.Sum256(b)
 	return h[:]
@@ -138,7 +143,7 @@ func loadWith(t testing.TB, e *vm.Engine, body string, o vm.LoadOptions) *vm.Mod
 	if runsNative() {
 		compileNative(t, b)
 	}
-	m, err := e.Load(t.Name(), b, hashOf(b), o)
+	m, err := e.Load(t.Name(), codeOf(b), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,14 +96,14 @@ static void define(wasmtime_linker_t *linker, const char *name, size_t params, w
 
 /* ---- the engine ---- */
 
-static wasm_config_t *config(size_t stack, uint64_t guard, bool quick)
+static wasm_config_t *config(size_t stack, uint64_t guard)
 {
 	wasm_config_t *c = wasm_config_new();
 
 	wasmtime_config_wasm_threads_set(c, true); /* atomic instructions */
 	wasmtime_config_wasm_exceptions_set(c, true);
 	wasmtime_config_wasm_simd_set(c, true);
-	wasmtime_config_cranelift_opt_level_set(c, quick ? WASMTIME_OPT_LEVEL_NONE : WASMTIME_OPT_LEVEL_SPEED);
+	wasmtime_config_cranelift_opt_level_set(c, WASMTIME_OPT_LEVEL_SPEED);
 	wasmtime_config_parallel_compilation_set(c, true);
 	/*
 	 * Masking of table indexes against speculation guards one guest's secrets from code that an attacker wrote.
@@ -142,7 +142,7 @@ struct vm_engine *vm_engine_new(size_t stack, uint64_t guard)
 	e->guard = guard;
 	pthread_mutex_init(&e->mu, NULL);
 	pthread_cond_init(&e->idle, NULL);
-	e->engine = wasm_engine_new_with_config(config(stack, guard, false));
+	e->engine = wasm_engine_new_with_config(config(stack, guard));
 	if (e->engine == NULL) {
 		free(e);
 		return NULL;
@@ -164,17 +164,14 @@ void vm_engine_free(struct vm_engine *e)
 
 /* ---- modules ---- */
 
-char *vm_compile(const struct vm_engine *e, bool quick, const uint8_t *wasm, size_t len, wasm_byte_vec_t *artefact)
+char *vm_compile(const struct vm_engine *e, const uint8_t *wasm, size_t len, wasm_byte_vec_t *artefact)
 {
-	wasm_engine_t *engine = quick ? wasm_engine_new_with_config(config(e->stack, e->guard, true)) : e->engine;
 	wasmtime_module_t *module;
-	wasmtime_error_t *error = wasmtime_module_new(engine, wasm, len, &module);
+	wasmtime_error_t *error = wasmtime_module_new(e->engine, wasm, len, &module);
 	if (error == NULL) {
 		error = wasmtime_module_serialize(module, artefact);
 		wasmtime_module_delete(module);
 	}
-	if (quick)
-		wasm_engine_delete(engine);
 	return error != NULL ? vm_error_text(error) : NULL;
 }
 

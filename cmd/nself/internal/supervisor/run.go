@@ -284,8 +284,8 @@ func (s *supervisor) start(ctx context.Context, o Options, log slog.Handler, pro
 		Superuser: state.User, Password: password, Database: state.Database,
 		CacheDir: o.CacheDir, ServerModule: o.Module, Listen: o.Listen, SocketMode: socketMode(o.Shared), Settings: o.Settings, ArchiveDir: o.ArchiveDir, SessionMemory: o.SessionMemory, Log: log,
 		ChildProcess:  true, // so that its end, whatever the reason, is not this one's
-		ExtensionDirs: s.paths.Extensions(), CompileLater: !o.Transient,
-		Progress: func(p embeddedpg.Progress) { progress(Event{Stage: p.Stage, Elapsed: p.Elapsed}) },
+		ExtensionDirs: s.paths.Extensions(),
+		Progress:      func(p embeddedpg.Progress) { progress(Event{Stage: p.Stage, Elapsed: p.Elapsed}) },
 	})
 	if err != nil {
 		return nil, err
