@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"crypto/md5" // LLVM's hash of a function's name
-	"crypto/sha256"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
@@ -41,18 +40,21 @@ const stackDepth = "env.stackdepth"
 
 // writeProfiles writes a profile of each module that has an image in the folder.
 func writeProfiles(images, out string) error {
-	for name, wasm := range map[string][]byte{"postgres": image.Postgres(), "initdb": image.Initdb(), "pgtools": image.Tools()} {
-		hash := fmt.Sprintf("%x", sha256.Sum256(wasm))
-		file := filepath.Join(images, hash+".so")
+	for _, m := range []image.Module{image.Postgres, image.Initdb, image.Tools} {
+		file := filepath.Join(images, m.Hash+".so")
 		if _, err := os.Stat(file); err != nil {
 			continue // the caller knows which it made
 		}
+		wasm, err := m.Wasm()
+		if err != nil {
+			return err
+		}
 		p, err := profileOf(file, wasm)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", m.Name, err)
 		}
-		p.Module = hash
-		if err := write(filepath.Join(out, name+".zst"), p); err != nil {
+		p.Module = m.Hash
+		if err := write(filepath.Join(out, m.Name+".zst"), p); err != nil {
 			return err
 		}
 	}
