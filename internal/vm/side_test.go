@@ -256,8 +256,13 @@ func TestSideOrder(t *testing.T) {
 		l    kernel.Linked
 		want int32
 	}{
-		{one.sideHost, one.a, 2 * 102}, {one.sideHost, one.a, 2 * 104}, {two.sideHost, two.a, 2 * 102}, {one.sideHost, one.b, 2 * 5002},
-		{two.sideHost, two.b, 2 * 5002}, {two.sideHost, two.b, 2 * 5004}, {one.sideHost, one.a, 2 * 106},
+		{one.sideHost, one.a, 2 * 102},
+		{one.sideHost, one.a, 2 * 104},
+		{two.sideHost, two.a, 2 * 102},
+		{one.sideHost, one.b, 2 * 5002},
+		{two.sideHost, two.b, 2 * 5002},
+		{two.sideHost, two.b, 2 * 5004},
+		{one.sideHost, one.a, 2 * 106},
 	} {
 		if got := c.h.call(func() int32 { return symbol(t, c.l, "count") }); got != c.want {
 			t.Errorf("counted %d, want %d", got, c.want)

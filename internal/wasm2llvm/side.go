@@ -89,7 +89,8 @@ func (d *description) sideVariables() {
 		name, typ string
 		n         int
 	}{
-		{"wasm_side_functions", "ptr", d.importedFuncs}, {"wasm_side_globals", "i64", d.importedGlobals},
+		{"wasm_side_functions", "ptr", d.importedFuncs},
+		{"wasm_side_globals", "i64", d.importedGlobals},
 		{"wasm_side_tags", "i32", d.importedTags},
 	} {
 		name := d.name("%s", v.name)
