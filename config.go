@@ -76,9 +76,9 @@ type Config struct {
 
 	// ExtensionDirs are host directories with extensions that were built as side modules: NAME.so, NAME.control
 	// and their SQL files, all in one folder, which the server can only read. CREATE EXTENSION and
-	// shared_preload_libraries find them, before built-in ones of the same name. Their code runs in the same
-	// sandbox as the server's, and can do whatever the server can. docs/extension-modules.md tells how they
-	// are built. Default: none.
+	// shared_preload_libraries find them, before built-in ones of the same name. A module can do whatever
+	// the server can; one with native code, whatever this program can. Unless all have some, wasmtime runs the
+	// server (Server.Engine). docs/extension-modules.md tells how they are built. Default: none.
 	ExtensionDirs []string
 
 	// SessionMemory is how much private memory one session may take, in bytes; the same for autovacuum and background workers. A

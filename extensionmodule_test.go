@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"os"
+	osexec "os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +16,7 @@ import (
 
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/internal/abi"
+	"nself.org/embeddedpg/internal/image"
 )
 
 // extensionDir returns a copy of the sample extension, to be changed.
@@ -26,8 +29,49 @@ func extensionDir(t *testing.T) string {
 	return dir
 }
 
-func TestExtensionModule(t *testing.T) {
-	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword, ExtensionDirs: []string{t.TempDir(), "testdata/extension"}})
+// eitherEngine runs a test of the sample extension by wasmtime, as the committed module has no native code, and by native
+// code, where the program has some and LLVM is there to make the module's.
+func eitherEngine(t *testing.T, f func(t *testing.T, dir string)) {
+	run := func(name, dir string) {
+		t.Run(name, func(t *testing.T) { f(t, dir) })
+	}
+	run("wasmtime", "testdata/extension")
+	t.Run("native", func(t *testing.T) {
+		if code, err := image.Postgres.Native(); err != nil || code == nil || os.Getenv("EMBEDDEDPG_DEBIAN_ROOT") == "" {
+			t.Skipf("needs native code in the program, and LLVM: set EMBEDDEDPG_DEBIAN_ROOT (%v)", err)
+		}
+		f(t, nativeExtension(t))
+	})
+}
+
+// nativeExtension returns a copy of the sample extension whose module has native code for this processor.
+func nativeExtension(t *testing.T) string {
+	t.Helper()
+	dir, out := extensionDir(t), t.TempDir()
+	processor := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
+	module := filepath.Join(dir, "sample.so")
+	made := osexec.Command("wasm/native.sh", "-target", processor, module, out)
+	if text, err := made.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	images, err := filepath.Glob(filepath.Join(out, "*.so"))
+	if err != nil || len(images) != 1 {
+		t.Fatal(images, err)
+	}
+	attached := osexec.Command("go", "run", "./cmd/wasm2llvm", "-target", processor, "-attach", images[0], module)
+	if text, err := attached.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return dir
+}
+
+func TestExtensionModule(t *testing.T) { eitherEngine(t, testExtensionModule) }
+
+func testExtensionModule(t *testing.T, dir string) {
+	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword, ExtensionDirs: []string{t.TempDir(), dir}})
+	if engine := s.Engine(); !strings.HasSuffix(t.Name(), "/"+engine) {
+		t.Errorf("%s runs the server", engine)
+	}
 	c := connect(t, s)
 	if n := one[int](t, c, "SELECT count(*) FROM pg_available_extensions WHERE name IN ('sample', 'hstore')"); n != 2 {
 		t.Errorf("%d of the extensions sample and hstore can be created", n)
@@ -78,10 +122,12 @@ func TestExtensionModule(t *testing.T) {
 }
 
 // TestExtensionPreloaded: the postmaster loads it at its start, and each process again.
-func TestExtensionPreloaded(t *testing.T) {
+func TestExtensionPreloaded(t *testing.T) { eitherEngine(t, testExtensionPreloaded) }
+
+func testExtensionPreloaded(t *testing.T, dir string) {
 	s := start(t, embeddedpg.Config{
 		DataDir: newCluster(t), Password: templatePassword,
-		ExtensionDirs: []string{"testdata/extension"},
+		ExtensionDirs: []string{dir},
 		Settings:      map[string]string{"shared_preload_libraries": "sample", "sample.greeting": "from the settings"},
 	})
 	if got := one[string](t, connect(t, s), "SHOW sample.greeting"); got != "from the settings" {
@@ -90,8 +136,10 @@ func TestExtensionPreloaded(t *testing.T) {
 }
 
 // TestExtensionInterrupted cancels a function of a module, and kills one that cannot be cancelled.
-func TestExtensionInterrupted(t *testing.T) {
-	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword, ExtensionDirs: []string{"testdata/extension"}})
+func TestExtensionInterrupted(t *testing.T) { eitherEngine(t, testExtensionInterrupted) }
+
+func testExtensionInterrupted(t *testing.T, dir string) {
+	s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword, ExtensionDirs: []string{dir}})
 	c := connect(t, s)
 	exec(t, c, "CREATE EXTENSION sample")
 	exec(t, c, "SET statement_timeout = '50ms'")

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Builds the extensions of checkmodules/extensions.lock as side modules, and runs their own tests against a server that
-# loads them; of pgvector, which is built in too, both ways. Needs what suites.sh needs, which runs it.
+# loads them, once by the engine that it chooses and once by wasmtime; of pgvector, which is built in too, both
+# ways. Needs what suites.sh needs, which runs it.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/wasm/lib.sh"
@@ -34,3 +35,4 @@ while read -r name package file sum; do
 	[ "$name" != vector ] || tests+=("$name=$work/$name=")
 done < <(grep -v '^#' tests/checkmodules/extensions.lock)
 go run ./tests/checkmodules -root "$root" -keep tests/out "${tests[@]}"
+EMBEDDEDPG_ENGINE=wasmtime go run ./tests/checkmodules -root "$root" -keep tests/out "${tests[@]}"

@@ -6,6 +6,8 @@
 # SOURCE is the folder of an extension whose makefile uses PGXS; it is not written
 # to. OUT gets NAME.so, NAME.control and the SQL files, and is what
 # Config.ExtensionDirs names. Needs what build.sh needs, and one run of "build.sh sdk".
+# With Go (GO=: none) each NAME.so also holds native code for both processors;
+# without it a server that has such a module compiles it, and itself, and runs slower.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -24,11 +26,24 @@ pgxs=(GUEST_LINK=side "PATH=$sdk/bin:/usr/sbin:/usr/bin:/sbin:/bin" make -s -C "
 sid env "${pgxs[@]}" all
 sid env "${pgxs[@]}" install DESTDIR="$in/stage"
 
+targets=(x86_64 aarch64) go=${GO-go}
+if ! command -v "$go" >/dev/null; then
+	echo "extension.sh: no Go, so the modules get no native code: servers compile them, and run slower" >&2
+	targets=()
+fi
+
 mkdir -p "$out"
 for folder in lib share/extension; do
 	[ ! -d "$work/stage/pgsql/$folder" ] || find "$work/stage/pgsql/$folder" -maxdepth 1 -type f -exec cp -t "$out" {} +
 done
 for so in "$work"/stage/pgsql/lib/*.so; do
 	sid llvm-strip-22 --strip-all "${so#"$root"}" -o "$in/stripped"
+	for target in "${targets[@]}"; do
+		"$wasm/native.sh" -target "$target" "$work/stripped" "$work/native-$target"
+	done
+	for target in "${targets[@]}"; do # only now, as the code is made of the module without any
+		(cd "$top" && "$go" run ./cmd/wasm2llvm -target "$target" -attach "$work/native-$target"/*.so "$work/stripped")
+		rm -r "$work/native-$target"
+	done
 	install -m 644 "$work/stripped" "$out/$(basename "$so")"
 done

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -20,10 +21,15 @@ const (
 var ErrUntrusted = errors.New("not trusted")
 
 // Trusted reports why the content of a file or directory may be another user's.
-func Trusted(st os.FileInfo) error {
+func Trusted(st os.FileInfo) error { return trusted(st, uint32(os.Geteuid())) }
+
+// Installed is as Trusted, of what root may have put there for all users.
+func Installed(st os.FileInfo) error { return trusted(st, uint32(os.Geteuid()), 0) }
+
+func trusted(st os.FileInfo, owners ...uint32) error {
 	uid := st.Sys().(*syscall.Stat_t).Uid
 	switch {
-	case uid != uint32(os.Geteuid()):
+	case !slices.Contains(owners, uid):
 		return fmt.Errorf("%w: it belongs to user %d", ErrUntrusted, uid)
 	case st.Mode().Perm()&0o022 != 0:
 		return fmt.Errorf("%w: others may write to it (mode %#o)", ErrUntrusted, st.Mode().Perm())

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -140,12 +139,13 @@ func load(ctx context.Context, o Options) (s *Set, err error) {
 	if err != nil {
 		return s, err
 	}
+	if o.Server {
+		if err := list[0].checkSides(o.ExtensionDirs, choice, log); err != nil {
+			return s, err
+		}
+	}
 	if err := room(s.vm, o.Server, list); err != nil {
 		return s, err
-	}
-	if o.Server && list[0].withoutNative != nil {
-		log.Warn("wasmtime runs the server, slower than native code and compiled at the first start: these modules have no native code",
-			"modules", strings.Join(list[0].withoutNative, ", "))
 	}
 	if o.CacheDir == "" {
 		_, why := hostdir.Home()

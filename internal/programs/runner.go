@@ -49,14 +49,12 @@ type module struct {
 	code    vm.Code
 	options vm.LoadOptions
 	place   func(*Set) **vm.Module
-
-	withoutNative []string // the side modules that keep it from running as native code
 }
 
 // native reports whether the module will run as native code.
 func (m *module) native() bool { return m.options.Runner != vm.Wasmtime && m.code.Native != nil }
 
-// modules returns what Options ask for.
+// modules returns what Options ask for, the server first; checkSides has the last word about that one.
 func modules(o Options, choice vm.Runner) ([]*module, error) {
 	var list []*module
 	add := func(from image.Module, place func(*Set) **vm.Module) error {
@@ -89,11 +87,6 @@ func modules(o Options, choice vm.Runner) ([]*module, error) {
 		server.code = vm.Code{Hash: own.hash, Wasm: func() ([]byte, error) { return own.code, nil }}
 	}
 	server.options.SideModules = len(o.ExtensionDirs) > 0
-	if choice == "" && server.native() {
-		if server.withoutNative = vm.WithoutNative(o.ExtensionDirs); server.withoutNative != nil {
-			server.options.Runner = vm.Wasmtime
-		}
-	}
 	return list, nil
 }
 

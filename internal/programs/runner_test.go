@@ -3,6 +3,7 @@ package programs
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,6 +41,7 @@ func TestRunner(t *testing.T) {
 		{"a module of one's own", "", Options{Server: true, Override: other}, vm.Wasmtime},
 		{"the embedded module as a file", "", Options{Server: true, Override: same}, best},
 		{"no side modules yet", "", Options{Server: true, ExtensionDirs: []string{t.TempDir()}}, best},
+		{"wasmtime asked for anyway", "wasmtime", Options{Server: true, ExtensionDirs: []string{bare}}, vm.Wasmtime},
 		{"side modules without native code", "", Options{Server: true, ExtensionDirs: []string{bare}}, vm.Wasmtime},
 	} {
 		t.Setenv(runnerVariable, tt.engine)
@@ -50,6 +52,13 @@ func TestRunner(t *testing.T) {
 		list, err := modules(tt.o, choice)
 		if err != nil {
 			t.Fatal(err)
+		}
+		var log strings.Builder
+		if err := list[0].checkSides(tt.o.ExtensionDirs, choice, slog.New(slog.NewTextHandler(&log, nil))); err != nil {
+			t.Fatal(err)
+		}
+		if warned := strings.Contains(log.String(), "x.so"); warned != (tt.name == "side modules without native code" && best == vm.Native) {
+			t.Errorf("%s: log %q", tt.name, log.String())
 		}
 		if got := list[0].native(); got != (tt.want == vm.Native) {
 			t.Errorf("%s: native: %v", tt.name, got)

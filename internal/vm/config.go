@@ -75,8 +75,8 @@ type LoadOptions struct {
 	// Default: Native if there is some, else Wasmtime.
 	Runner Runner
 
-	// SideModules makes the program one that side modules can be put into. Its functions are then reachable by name,
-	// which costs the server 0.3 s of compiling and some milliseconds of each start.
+	// SideModules makes the program one that side modules can be put into. Its functions are then reachable by name:
+	// by wasmtime that costs the server 0.3 s of compiling and some milliseconds of each start.
 	SideModules bool
 
 	// Progress, if not nil, is called when the module is loaded, and where it is compiled at the beginning of each phase and

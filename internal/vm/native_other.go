@@ -32,5 +32,5 @@ func (s *side) loadNative(string, []byte, [sha256.Size]byte) error { panic("no n
 
 func nativeCode(code []byte) (bare, image []byte, err error) { return wasmfile.Native(code, "") }
 
-// WithoutNative returns nil: here no program is native code.
-func WithoutNative([]string) []string { return nil }
+// CheckSides returns nil: here no program is native code.
+func CheckSides([]string) []error { return nil }

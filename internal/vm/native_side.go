@@ -17,6 +17,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"nself.org/embeddedpg/internal/hostdir"
 	"nself.org/embeddedpg/internal/wasmfile"
 )
 
@@ -35,23 +36,58 @@ func nativeCode(code []byte) (bare, image []byte, err error) {
 	return bare, image, err
 }
 
-// WithoutNative returns the paths of the side modules in directories that native code cannot load.
-func WithoutNative(dirs []string) (paths []string) {
+// CheckSides returns why a program that is native code could not load the side modules (NAME.so) in directories, an error for
+// each: there is no native code for this processor that was made of the module by this version, or others could have
+// changed it: native code is machine code, which nothing confines.
+func CheckSides(dirs []string) (bad []error) {
 	for _, dir := range dirs {
-		found, _ := filepath.Glob(filepath.Join(dir, "*.so")) //nolint:errcheck // of a bad pattern, which the directory's name can make it: none
-		for _, path := range found {
-			code, err := os.ReadFile(path)
-			if err != nil {
-				continue // the server cannot read it either
-			}
-			_, image, err := nativeCode(code)
-			if image == nil && err == nil {
-				paths = append(paths, path)
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			continue // whoever mounts it says so
+		}
+		if err := trusted(dir); err != nil {
+			bad = append(bad, err)
+			continue
+		}
+		for _, f := range files {
+			if path := filepath.Join(dir, f.Name()); filepath.Ext(path) == ".so" {
+				if err := checkSide(path); err != nil {
+					bad = append(bad, err)
+				}
 			}
 		}
 	}
-	return paths
+	return bad
 }
+
+func trusted(path string) error {
+	st, err := os.Stat(path)
+	if err == nil {
+		err = hostdir.Installed(st)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// checkSide returns nil of what is no module: it is refused for that.
+func checkSide(path string) error {
+	code, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read a module: %w", err)
+	}
+	_, image, err := nativeCode(code)
+	if err != nil {
+		return nil //nolint:nilerr // see above
+	}
+	if image == nil {
+		return fmt.Errorf("%s: %w", path, errNoSideNative)
+	}
+	return trusted(path)
+}
+
+var errNoSideNative = fmt.Errorf("no native code for %s that was made of it by this version", processor)
 
 // nativeExports returns what side modules can link to, as if read from the program's WebAssembly.
 func (m *Module) nativeExports() (*wasmfile.File, error) {
@@ -80,8 +116,8 @@ func (m *Module) nativeExports() (*wasmfile.File, error) {
 // loadNative links the module's native code to the program's.
 func (s *side) loadNative(name string, image []byte, hash [sha256.Size]byte) error {
 	if image == nil {
-		return fmt.Errorf("it has no native code for %s that was made of it by this version, and the server runs native code: "+
-			"build it with wasm/extension.sh, or start the server again, which then takes it, and runs slower", processor)
+		return fmt.Errorf("%w, and the server runs native code: build it with wasm/extension.sh, "+
+			"or start the server again, which then takes it, and runs slower", errNoSideNative)
 	}
 	n := C.CString(name)
 	defer C.free(unsafe.Pointer(n))

@@ -166,6 +166,42 @@ func TestSideWithoutNative(t *testing.T) {
 	}
 }
 
+// TestCheckSides: a directory's modules are for a native program only if all are native code that nobody else could have changed.
+func TestCheckSides(t *testing.T) {
+	if !runsNative() {
+		t.Skip("needs native code: set EMBEDDEDPG_TEST_NATIVE")
+	}
+	code, bare := sideModule(t, usual), assemble(t, "(module "+usual+")")
+	old := bytes.Replace(code, []byte("wasm2elf\x01"), []byte("wasm2elf\xff"), 1)
+	for _, tt := range []struct {
+		name, want string
+		files      map[string][]byte
+		mode       os.FileMode
+	}{
+		{"good", "", map[string][]byte{"a.so": code, "b.so": code, "a.control": nil}, 0o755},
+		{"text", "", map[string][]byte{"a.so": []byte("#!/bin/sh")}, 0o755},
+		{"one without", "b.so: no native code", map[string][]byte{"a.so": code, "b.so": bare}, 0o755},
+		{"another format", "a.so: no native code", map[string][]byte{"a.so": old}, 0o755},
+		{"written by others", "not trusted", map[string][]byte{"a.so": code}, 0o777},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for name, b := range tt.files {
+				if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.Chmod(dir, tt.mode); err != nil {
+				t.Fatal(err)
+			}
+			bad := vm.CheckSides([]string{dir, filepath.Join(dir, "gone")})
+			if tt.want == "" && len(bad) != 0 || tt.want != "" && (len(bad) != 1 || !strings.Contains(bad[0].Error(), tt.want)) {
+				t.Errorf("%v, want %q", bad, tt.want)
+			}
+		})
+	}
+}
+
 // TestSideTypes: types that differ, but have equal hashes, cannot be told apart by an indirect call.
 func TestSideTypes(t *testing.T) {
 	if !runsNative() {

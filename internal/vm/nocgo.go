@@ -24,8 +24,8 @@ func (*Engine) Load(string, Code, LoadOptions) (*Module, error) {
 	return nil, errNoCgo
 }
 
-// WithoutNative returns nil, as nothing runs.
-func WithoutNative([]string) []string { return nil }
+// CheckSides returns nil, as nothing runs.
+func CheckSides([]string) []error { return nil }
 
 func (*Engine) Wait()                  {}
 func (*Engine) Close() error           { return nil }

@@ -104,7 +104,7 @@ func run(name, source, modules, root, keep string) (err error) {
 	runErr := cmd.Run()
 	passed := allPassed.FindStringSubmatch(out.String())
 	if runErr == nil && passed != nil {
-		fmt.Printf("%s %s: all %s passed in %.1f s\n", name, how, passed[1], time.Since(begin).Seconds())
+		fmt.Printf("%s %s, %s: all %s passed in %.1f s\n", name, how, server.Engine(), passed[1], time.Since(begin).Seconds())
 		return nil
 	}
 	if keep != "" {
