@@ -69,9 +69,9 @@ func checkServer(code []byte) error {
 	for _, i := range theirs.Imports {
 		name := i.Module + "." + i.Name
 		if o, ok := own[name]; !ok {
-			return fmt.Errorf("it imports %s, which this engine does not have", name)
+			return fmt.Errorf("it imports %s, which the kernel does not have", name)
 		} else if o != i {
-			return fmt.Errorf("it imports %s as %s, and this engine has it as %s", name, describe(i), describe(o))
+			return fmt.Errorf("it imports %s as %s, and the kernel has it as %s", name, describe(i), describe(o))
 		}
 	}
 	for _, name := range []string{"memory", "_start"} {

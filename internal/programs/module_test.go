@@ -43,7 +43,7 @@ func TestReadServerModule(t *testing.T) {
 		{"pglite", importing("env", "invoke_iii", "\x00\x01"), "made with Emscripten, as PGlite's modules are"},
 		{"pglite side module", head + section(0, name("dylink.0")) + typeI, "made with Emscripten"},
 		{"got", importing("GOT.mem", "stdout", "\x03\x7f\x01"), "made with Emscripten"},
-		{"wasi", importing("wasi_snapshot_preview1", "fd_read", "\x00\x01"), "imports wasi_snapshot_preview1.fd_read, which this engine does not have"},
+		{"wasi", importing("wasi_snapshot_preview1", "fd_read", "\x00\x01"), "imports wasi_snapshot_preview1.fd_read, which the kernel does not have"},
 		{"other type", importing("env", "syscall", "\x00\x00"), "imports env.syscall as function 600000"},
 		{"memory from outside", importing("env", "memory", "\x02\x00\x01"), "imports env.memory"},
 		{"no exports", head + typeI + noImport, "does not export memory"},
