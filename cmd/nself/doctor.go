@@ -212,7 +212,7 @@ func checkCache() finding {
 		_, why := hostdir.Home()
 		return warned("compiled code", &embeddedpg.Error{Op: "keep compiled code", Err: why, Hint: "each start compiles again until there is a place for it"})
 	case errors.Is(err, os.ErrNotExist):
-		return fine("compiled code", "none yet: the first start takes some seconds")
+		return fine("compiled code", "none yet: the first start unpacks it, or compiles it for some seconds")
 	case err != nil:
 		return warned("compiled code", &embeddedpg.Error{Op: "keep compiled code in", Path: dir, Err: err, Hint: "every start compiles again until it can be kept there"})
 	case st.Mode().Perm()&0o022 != 0:

@@ -48,10 +48,10 @@ func newStart(p *project) *cobra.Command {
 run in the background until nself stop. What is already running is left alone. If there is no .env,
 one is written with defaults and new secrets.
 
-With --embedded-pg PostgreSQL is the one inside nself. The first start on a machine compiles it,
-which takes some seconds, and the first one in a project makes the database. With --only postgres no
-Docker is needed. A project that has an embedded database keeps using it unless
-NSELF_EMBEDDED_PG=false says otherwise.
+With --embedded-pg PostgreSQL is the one inside nself. The first start on a machine unpacks it, or on
+some processors compiles it for some seconds, and the first one in a project makes the database.
+With --only postgres no Docker is needed. A project that has an embedded database keeps using it
+unless NSELF_EMBEDDED_PG=false says otherwise.
 
 From .env or the environment: POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB, POSTGRES_PORT,
 POSTGRES_SESSION_MEMORY, NSELF_RUNTIME_DIR, and PGLITE_WASM_PATH for a postgres.wasm in place of the
