@@ -42,7 +42,7 @@ PORTABLE_WINDOWS := $(addprefix ./internal/,vfs vfs/vfstest image fault sqlwire 
 
 .PHONY: try examples test test-short lint lint-c check-kernel check-postgres check-extensions check-modules check-native check-tools check-stack check-backup check-resources check-translator bench bench-vector benchmarks crash crash-harness stress fuzz fuzz-translator arm64 wasm man clean
 
-nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') internal/image/postgres.wasm
+nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') $(wildcard internal/image/*.wasm* internal/image/native/*/*.zst)
 	go build -o nself ./cmd/nself
 
 try:

@@ -35,12 +35,10 @@ for step in "${steps[@]}"; do
 done
 
 [ $# = 0 ] || exit 0
-cp "$host"/out/{postgres.wasm,initdb.wasm,pgtools.wasm,share.zip,LICENSES.txt,image_gen.go} "$image/"
-(cd "$top" && go run ./cmd/seed "$image/cluster.zst")
-new=$(mktemp)
-{
-	grep -v '^output ' "$wasm/wasm.lock"
-	cd "$image"
-	sha256sum postgres.wasm initdb.wasm pgtools.wasm share.zip LICENSES.txt image_gen.go cluster.zst | awk '{ print "output", $2, $1 }'
-} >"$new"
-mv "$new" "$wasm/wasm.lock"
+cp "$host"/out/{share.zip,LICENSES.txt,image_gen.go} "$image/"
+for module in postgres initdb pgtools; do
+	"$wasm/compress.sh" -19 "$host/out/$module.wasm" "$image/$module.wasm.zst"
+done
+# The native code is still that of the old modules.
+(cd "$top" && EMBEDDEDPG_ENGINE=wasmtime go run ./cmd/seed "$image/cluster.zst")
+relock output "$image" {postgres,initdb,pgtools}.wasm.zst share.zip LICENSES.txt image_gen.go cluster.zst

@@ -9,9 +9,15 @@ modules)
 	"$wasm/build.sh" repro-one
 	"$wasm/build.sh" repro-another/longer
 	one=$root/build/repro-one/out another=$root/build/repro-another/longer/out
+	committed=$(mktemp -d)
+	trap 'rm -rf "$committed"' EXIT
+	for module in "${native_modules[@]}"; do
+		wasm_file "$module" "$committed"
+	done
+	cp "$image"/{share.zip,LICENSES.txt,image_gen.go} "$committed/"
 	for file in postgres.wasm initdb.wasm pgtools.wasm share.zip LICENSES.txt image_gen.go; do
 		cmp "$one/$file" "$another/$file"
-		cmp "$one/$file" "$image/$file"
+		cmp "$one/$file" "$committed/$file"
 	done
 	rm -rf "$root"/build/repro-{one,another}
 	;;

@@ -40,7 +40,7 @@ var (
 // Wasm returns the WebAssembly, each time anew: where native code runs nobody needs it.
 func (m Module) Wasm() ([]byte, error) {
 	name := m.Name + ".wasm"
-	if b, err := modules.ReadFile(name); err == nil {
+	if b, err := modules.ReadFile(name); err == nil { // not compressed yet
 		return b, nil
 	}
 	c, err := open(modules, name+".zst")

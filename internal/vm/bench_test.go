@@ -4,12 +4,12 @@ package vm_test
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 	"unsafe"
 
 	"nself.org/embeddedpg/internal/abi"
+	"nself.org/embeddedpg/internal/image"
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/vm"
 )
@@ -126,9 +126,9 @@ func BenchmarkInstance(b *testing.B) {
 
 // BenchmarkPostgres measures PostgreSQL's own module: compiling, loading, an instance to Begin, and its whole life.
 func BenchmarkPostgres(b *testing.B) {
-	wasm, err := os.ReadFile(filepath.Join("..", "image", "postgres.wasm"))
+	wasm, err := image.Postgres.Wasm()
 	if err != nil {
-		b.Skip("needs internal/image/postgres.wasm")
+		b.Fatal(err)
 	}
 	e := newEngine(b)
 	dir := b.TempDir()

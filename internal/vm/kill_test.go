@@ -6,12 +6,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 	"unsafe"
 
+	"nself.org/embeddedpg/internal/image"
 	"nself.org/embeddedpg/internal/kernel"
 	"nself.org/embeddedpg/internal/vm"
 )
@@ -147,9 +147,9 @@ func TestKillPostgres(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles for seconds")
 	}
-	wasm, err := os.ReadFile(filepath.Join("..", "image", "pgtools.wasm"))
+	wasm, err := image.Tools.Wasm()
 	if err != nil {
-		t.Skip("needs internal/image/pgtools.wasm")
+		t.Fatal(err)
 	}
 	e := newEngine(t)
 	m, err := e.Load("pgtools", codeOf(wasm), vm.LoadOptions{})
