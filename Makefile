@@ -56,6 +56,7 @@ test:
 	@tests/stage.sh "the kernel's own tests" $(MAKE) --no-print-directory check-kernel
 	@tests/stage.sh "race detector" go test -race -timeout 40m ./...
 	@EMBEDDEDPG_FASTPATH=off tests/stage.sh "without the fast path" go test -count=1 -short . ./tests/sessions
+	@EMBEDDEDPG_ENGINE=wasmtime tests/stage.sh "by wasmtime" go test -count=1 -short . ./tests/sessions
 	@GODEBUG=asyncpreemptoff=1 tests/stage.sh "without asynchronous preemption" go test -count=1 -short ./...
 	@tests/stage.sh figures go test -count=1 -timeout 20m -p 1 -run '$(FIGURES)' . ./tests/sessions ./cmd/nself
 	@tests/stage.sh examples $(MAKE) --no-print-directory examples

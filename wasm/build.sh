@@ -37,7 +37,7 @@ done
 [ $# = 0 ] || exit 0
 cp "$host"/out/{share.zip,LICENSES.txt,image_gen.go} "$image/"
 for module in postgres initdb pgtools; do
-	"$wasm/compress.sh" -19 "$host/out/$module.wasm" "$image/$module.wasm.zst"
+	"$wasm/compress.sh" "$host/out/$module.wasm" "$image/$module.wasm.zst"
 done
 # The native code is still that of the old modules.
 (cd "$top" && EMBEDDEDPG_ENGINE=wasmtime go run ./cmd/seed "$image/cluster.zst")

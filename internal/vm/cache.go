@@ -91,33 +91,63 @@ func (c *cache) open() (*os.File, error) {
 	return f, nil
 }
 
-// store writes the entry anew, under a temporary name until all of it is there; durable: on the disk. An entry that a power
-// cut tore is found by its checksum.
-func (c *cache) store(artefact []byte, durable bool) error {
-	temporary := c.file + "." + rand.Text()[:8] + ".tmp"
-	f, err := c.dir.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(artefact)
+// store writes the entry anew, under a temporary name until all of it is on the disk.
+func (c *cache) store(artefact []byte) error {
+	p, err := c.begin(int64(len(artefact)))
 	if err == nil {
-		_, err = f.Write(trailer(c.key, artefact))
+		err = p.finish(artefact, true)
+	}
+	return err
+}
+
+// pending is an entry that is being made.
+type pending struct {
+	cache *cache
+	file  *os.File
+	name  string
+}
+
+// begin makes the file of an entry with so many bytes, and takes the room for it where the file system can do so in advance.
+func (c *cache) begin(size int64) (*pending, error) {
+	p := &pending{cache: c, name: c.file + "." + rand.Text()[:8] + ".tmp"}
+	var err error
+	if p.file, err = c.dir.OpenFile(p.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+		return nil, err
+	}
+	if err := reserve(p.file, size+trailerSize); err != nil {
+		return nil, p.giveUp(err)
+	}
+	return p, nil
+}
+
+// finish writes the entry and gives it its name; durable: once it is on the disk. One that a power cut tears is found by its
+// checksum.
+func (p *pending) finish(artefact []byte, durable bool) error {
+	c := p.cache
+	_, err := p.file.Write(artefact)
+	if err == nil {
+		_, err = p.file.Write(trailer(c.key, artefact))
 	}
 	if err == nil && durable {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = c.dir.Rename(temporary, c.file)
+		err = p.file.Sync()
 	}
 	if err != nil {
-		c.dir.Remove(temporary)
-		return fmt.Errorf("store %s: %w", c.path, err)
+		return p.giveUp(err)
+	}
+	if err = p.file.Close(); err == nil {
+		err = c.dir.Rename(p.name, c.file)
+	}
+	if err != nil {
+		return p.giveUp(err)
 	}
 	hostdir.Prune(c.dir, c.limit)
 	return nil
+}
+
+func (p *pending) giveUp(err error) error {
+	p.file.Close()
+	p.cache.dir.Remove(p.name)
+	return fmt.Errorf("store %s: %w", p.cache.path, err)
 }
 
 var (
@@ -141,7 +171,7 @@ func (c *cache) limit(name string) time.Duration {
 // How long to wait for another process that compiles or unpacks before doing so as well.
 const (
 	compilePatience = 30 * time.Second
-	unpackPatience  = 200 * time.Millisecond
+	unpackPatience  = time.Second
 )
 
 // lock takes the directory's lock, which spares concurrent starters the same work; it protects nothing. waiting is

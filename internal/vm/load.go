@@ -172,7 +172,7 @@ func (e loader) compileAndStore(c *cache, code Code, r *reporter) (*Module, erro
 		return nil, err
 	}
 	defer a.free()
-	r.during(Storing, func() { err = c.store(a.bytes(), true) })
+	r.during(Storing, func() { err = c.store(a.bytes()) })
 	if err != nil {
 		return e.fromMemory(a.bytes(), notKept(err))
 	}

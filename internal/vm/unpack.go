@@ -28,7 +28,8 @@ type unpacker struct {
 	linkable bool
 }
 
-// load returns the module from the cache, into which it is unpacked if need be, else from memory.
+// load returns the module from the cache. If it is not there, it is unpacked into memory, and put into the cache while it
+// runs already.
 func (e unpacker) load(name, cacheDir string) (*Module, error) {
 	if cacheDir == "" {
 		return e.intoMemory(nil)
@@ -37,31 +38,45 @@ func (e unpacker) load(name, cacheDir string) (*Module, error) {
 	if err != nil {
 		return e.intoMemory(notKept(err))
 	}
-	defer c.close()
 	m, err := e.fromEntry(c)
 	if err == nil {
+		c.close()
 		return m, nil
 	}
 	if errors.Is(err, hostdir.ErrUntrusted) {
+		c.close()
 		return e.intoMemory(notKept(err))
 	}
 	unlock := c.lock(unpackPatience, func() {})
-	defer unlock()
+	release := func() { unlock(); c.close() }
 	if m, err := e.fromEntry(c); err == nil { // made while we waited
+		release()
 		return m, nil
 	}
-	image, err := e.code.Native.bytes()
+	image, err := e.code.Native.unpack()
 	if err != nil {
+		release()
 		return nil, err
 	}
-	defer image.free()
-	if err := c.store(image, false); err != nil {
-		return e.fromMemory(image, notKept(err))
+	release = func() { image.free(); unlock(); c.close() }
+	if m, err = e.fromMemory(image, nil); err != nil {
+		release()
+		return nil, err
 	}
-	m, err = e.fromEntry(c)
+	entry, err := c.begin(int64(len(image.bytes)))
 	if err != nil {
-		return e.fromMemory(image, notKept(err))
+		m.warning = notKept(err)
+		release()
+		return m, nil
 	}
+	e.users.Add(1) // Close waits
+	go func() {
+		defer e.users.Done()
+		defer release()
+		if err := entry.finish(image.bytes, false); err != nil {
+			e.cfg.Log.Warn("cache of machine code", "program", name, "error", notKept(err))
+		}
+	}()
 	return m, nil
 }
 
@@ -88,7 +103,7 @@ func (e unpacker) fromEntry(c *cache) (*Module, error) {
 }
 
 func (e unpacker) intoMemory(warning error) (*Module, error) {
-	image, err := e.code.Native.bytes()
+	image, err := e.code.Native.unpack()
 	if err != nil {
 		return nil, err
 	}
@@ -96,14 +111,11 @@ func (e unpacker) intoMemory(warning error) (*Module, error) {
 	return e.fromMemory(image, warning)
 }
 
-// fromMemory makes a module of an image in memory. warning says why it is not kept. From a file in memory, where the system
-// has those, instances map what they have in common.
-func (e unpacker) fromMemory(image unpackedImage, warning error) (*Module, error) {
-	from := source{bytes: image, linkable: e.linkable}
-	f, err := memoryFile(image)
-	if err == nil {
-		defer f.Close()
-		from.file, from.size = f, int64(len(image))
+// fromMemory makes a module of an image in memory. warning says why it is not kept.
+func (e unpacker) fromMemory(image *unpacked, warning error) (*Module, error) {
+	from := source{file: image.file, size: int64(len(image.bytes)), linkable: e.linkable}
+	if image.file == nil {
+		from.bytes = image.bytes
 	}
 	m, err := e.mapImage(e.code.Hash, from)
 	if err != nil {
@@ -113,22 +125,43 @@ func (e unpacker) fromMemory(image unpackedImage, warning error) (*Module, error
 	return m, nil
 }
 
-// unpackedImage is memory outside Go's heap.
-type unpackedImage []byte
+// unpacked is an image in memory outside Go's heap, and in a file in memory, where the system has those: that is mapped by
+// modules and instances.
+type unpacked struct {
+	bytes []byte
+	file  *os.File // nil: none
+}
 
-func (n *NativeCode) bytes() (unpackedImage, error) {
+func (n *NativeCode) unpack() (*unpacked, error) {
 	if n.Size <= 0 || n.Size != int64(int(n.Size)) {
 		return nil, fmt.Errorf("native code of %d bytes", n.Size)
 	}
-	b, err := unix.Mmap(-1, 0, int(n.Size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	if err != nil {
+	u := new(unpacked)
+	fd, flags := -1, unix.MAP_PRIVATE|unix.MAP_ANON
+	var err error
+	if u.file, err = memoryFile(n.Size); err == nil {
+		fd, flags = int(u.file.Fd()), unix.MAP_SHARED
+	}
+	if u.bytes, err = unix.Mmap(fd, 0, int(n.Size), unix.PROT_READ|unix.PROT_WRITE, flags); err != nil {
+		u.free()
 		return nil, os.NewSyscallError("mmap", err)
 	}
-	if err := n.Unpack(b); err != nil {
-		unpackedImage(b).free()
+	err = n.Unpack(u.bytes)
+	if err == nil {
+		err = unix.Mprotect(u.bytes, unix.PROT_READ)
+	}
+	if err != nil {
+		u.free()
 		return nil, fmt.Errorf("unpack native code: %w", err)
 	}
-	return b, nil
+	return u, nil
 }
 
-func (b unpackedImage) free() { _ = unix.Munmap(b) }
+func (u *unpacked) free() {
+	if u.bytes != nil {
+		_ = unix.Munmap(u.bytes)
+	}
+	if u.file != nil {
+		u.file.Close()
+	}
+}
