@@ -157,20 +157,33 @@ func (s *supervisor) run(ctx context.Context, o Options, log slog.Handler, progr
 	defer close(done)
 	db, err = s.keep(ctx, db, o, log, gone)
 	if err != nil {
-		switch {
-		case db != nil:
-			err = errors.Join(err, s.close(db))
-			s.forget()
-		case s.displaced() != nil:
-			s.forget()
-		default:
-			s.fail(err)
-		}
-		s.finish(err)
-		return err
+		err = s.giveUp(db, err)
+	} else {
+		err = s.end(db)
 	}
+	s.finish(err)
+	return err
+}
+
+// giveUp ends a run that cannot go on, and returns why. db is nil if no server runs.
+func (s *supervisor) giveUp(db *embeddedpg.Server, err error) error {
+	switch {
+	case db != nil:
+		err = errors.Join(err, s.close(db))
+		s.forget()
+	case s.displaced() != nil:
+		s.forget()
+	default:
+		s.fail(err)
+	}
+	return err
+}
+
+// end ends a run whose end was asked for. db is nil if no server runs.
+func (s *supervisor) end(db *embeddedpg.Server) error {
 	s.log.Info("stopping")
 	s.note(s.enter(Stopping))
+	var err error
 	if db != nil {
 		err = s.close(db)
 	}
@@ -179,7 +192,6 @@ func (s *supervisor) run(ctx context.Context, o Options, log slog.Handler, progr
 		err = nil // it has ended, and there is nothing that could be put right
 	}
 	s.forget()
-	s.finish(err)
 	return err
 }
 
