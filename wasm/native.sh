@@ -6,7 +6,7 @@
 # writes FOLDER/SHA256.so, under the hash of the module. Needs root.sh and Go, and writes the same bytes on every
 # machine; three minutes of processor for postgres.wasm. With -profile functions are laid out by what profile.sh found
 # to be run often; with -counters the code counts that. NATIVE_JOBS: compilers at once. NATIVE_WORK: a folder for what
-# is in between, which then stays.
+# is in between, which then stays. NATIVE_OBJECTS: a folder of compiled units, for builds that share most of theirs.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -32,8 +32,14 @@ fi
 mkdir -p "$out" "$work"
 
 compile() { # FILE.ll
+	local kept=
+	if [ -n "${NATIVE_OBJECTS:-}" ]; then
+		kept=$NATIVE_OBJECTS/$({ echo "${opt//$work/} $llc" && cat "$1" && { [ ! -e "$work/profile.data" ] || cat "$work/profile.data"; }; } | sha256sum | cut -c 1-64).o
+		[ ! -e "$kept" ] || { cp "$kept" "$1.o" && return; }
+	fi
 	# shellcheck disable=SC2086 # flags are words
 	rooted opt $opt "$1" -o "$1.bc" && rooted llc $llc -filetype=obj "$1.bc" -o "$1.o" && rm "$1.bc"
+	[ -z "$kept" ] || cp "$1.o" "$kept"
 }
 
 # The driver would start itself again, by a loader that may not be here.
@@ -71,9 +77,9 @@ check_image() {
 said=$(cd "$top" && go run ./cmd/wasm2llvm -target "$target" -stackdepth env.stackdepth -image -symbols -export _start -shards 4 "${options[@]}" "$module" "$work")
 [ ! -e "$work/profile.txt" ] || rooted llvm-profdata merge -o "$work/profile.data" "$work/profile.txt"
 opt=$(sed -n 's/^opt //p' <<<"$said") llc=$(sed -n 's/^llc //p' <<<"$said")
-export root opt llc
+export root work opt llc
 export -f rooted compile
-printf '%s\n' "$work"/*.ll | xargs -P "${NATIVE_JOBS:-$(nproc)}" -I{} bash -c 'compile {}'
+printf '%s\n' "$work"/*.ll | xargs -P "${NATIVE_JOBS:-$(nproc)}" -I{} bash -ec 'compile {}'
 sources=("$runtime"/*.[cS])
 ! grep -q '^side$' <<<"$said" || sources=("$runtime"/{memory,shared,instantiate}.c "$runtime"/side/side.c)
 runtime_objects "${sources[@]}"
