@@ -36,9 +36,11 @@ done
 
 [ $# = 0 ] || exit 0
 cp "$host"/out/{share.zip,LICENSES.txt,image_gen.go} "$image/"
-for module in postgres initdb pgtools; do
+for module in "${native_modules[@]}"; do
 	"$wasm/compress.sh" "$host/out/$module.wasm" "$image/$module.wasm.zst"
+	rm -f "$image/$module.wasm"
 done
-# The native code is still that of the old modules.
+# The native code that is there is the old modules'.
 (cd "$top" && EMBEDDEDPG_ENGINE=wasmtime go run ./cmd/seed "$image/cluster.zst")
-relock output "$image" {postgres,initdb,pgtools}.wasm.zst share.zip LICENSES.txt image_gen.go cluster.zst
+relock output "$image" "${native_modules[@]/%/.wasm.zst}" share.zip LICENSES.txt image_gen.go cluster.zst
+echo "now wasm/images.sh makes their native code"
