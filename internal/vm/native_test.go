@@ -22,7 +22,7 @@ import (
 // With EMBEDDEDPG_TEST_NATIVE=1 every program of these tests runs as native code, made for it; that
 // needs LLVM from EMBEDDEDPG_DEBIAN_ROOT.
 var chain = sync.OnceValues(func() (*toolchain.Toolchain, error) {
-	return toolchain.New(os.Getenv(toolchain.RootVariable), os.Getenv("EMBEDDEDPG_NATIVE"))
+	return toolchain.New(os.Getenv(toolchain.RootVariable), os.Getenv("EMBEDDEDPG_NATIVE"), toolchain.Own())
 })
 
 func runsNative() bool { return os.Getenv("EMBEDDEDPG_TEST_NATIVE") != "" }

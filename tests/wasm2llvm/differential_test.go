@@ -88,7 +88,7 @@ func (e expectation) trimmed(answer string) string {
 }
 
 func (d *differential) batch(first uint64, n int) {
-	unit := wasm2llvm.NewUnit(wasm2llvm.Options{})
+	unit := d.chain.unit()
 	d.lines, d.want = nil, nil
 	wasm := map[uint64][]byte{}
 	for k := range uint64(n) {

@@ -140,7 +140,7 @@ func (s *script) run() {
 	if err := json.Unmarshal(data, &doc); err != nil {
 		s.Fatal(err)
 	}
-	s.unit = wasm2llvm.NewUnit(wasm2llvm.Options{})
+	s.unit = s.chain.unit()
 	s.types = map[int]*wasm2llvm.Module{}
 	for _, c := range doc.Commands {
 		s.command(c)

@@ -1,13 +1,14 @@
 // Package wasm2llvm_test runs what internal/wasm2llvm translates: the specification's own tests
 // (TestSpecification), and random modules beside wasmtime (TestDifferential). Both need LLVM 22
 // from the Debian root of wasm/root.sh, in EMBEDDEDPG_DEBIAN_ROOT, and a C compiler;
-// tests/suites.sh translator gives them what they need.
+// tests/suites.sh translator gives them what they need. With -target aarch64 the code is for arm64
+// and runs under qemu.
 package wasm2llvm_test
 
 import (
 	"bytes"
+	"flag"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,6 +17,8 @@ import (
 	"nself.org/embeddedpg/internal/wasm2llvm"
 	"nself.org/embeddedpg/tests/wasm2llvm/toolchain"
 )
+
+var target = flag.String("target", string(toolchain.Own()), "the processor to make code for: x86_64 or aarch64")
 
 // chain compiles units and runs them.
 type chain struct {
@@ -54,10 +57,15 @@ func newChain() (*chain, error) {
 		return nil, err
 	}
 	c := &chain{dir: dir, runner: filepath.Join(dir, "runner")}
-	if c.Toolchain, err = toolchain.New(os.Getenv(toolchain.RootVariable), dir); err != nil {
+	if c.Toolchain, err = toolchain.New(os.Getenv(toolchain.RootVariable), dir, wasm2llvm.Target(*target)); err != nil {
 		return nil, err
 	}
-	return c, toolchain.CC("-o", c.runner, "runner/runner.c", "-ldl")
+	return c, c.CC("-o", c.runner, "runner/runner.c", "-ldl")
+}
+
+// unit returns a new unit for the target.
+func (c *chain) unit() *wasm2llvm.Unit {
+	return wasm2llvm.NewUnit(wasm2llvm.Options{Target: wasm2llvm.Target(*target)})
 }
 
 // build compiles units to a shared object, with the runtime.
@@ -78,7 +86,7 @@ func (c *chain) build(t *testing.T, name string, o wasm2llvm.Options, units ...*
 // commands runs the runner's commands and returns its answers, one each.
 func (c *chain) commands(t *testing.T, so string, lines []string) []string {
 	t.Helper()
-	cmd := exec.Command(c.runner, so)
+	cmd := c.Command(c.runner, so)
 	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
 	var out, text bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &text

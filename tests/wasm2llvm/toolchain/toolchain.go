@@ -1,5 +1,6 @@
 // Package toolchain compiles, for tests, what internal/wasm2llvm translates: with LLVM 22 of the
-// Debian root that wasm/root.sh makes, and the host's C compiler for the runtime.
+// Debian root that wasm/root.sh makes, and a C compiler for the runtime. What it makes for another
+// processor than the host's runs under qemu.
 package toolchain
 
 import (
@@ -9,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"nself.org/embeddedpg/internal/wasm2llvm"
 )
@@ -19,6 +21,7 @@ const RootVariable = "EMBEDDEDPG_DEBIAN_ROOT"
 // Toolchain is safe for concurrent use.
 type Toolchain struct {
 	root    string
+	target  wasm2llvm.Target
 	runtime []string // object files
 	entry   string   // one more, of images
 	side    []string // of the images of side modules
@@ -27,23 +30,38 @@ type Toolchain struct {
 // flags are the C compiler's.
 var flags = []string{"-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-I" + source("vm")}
 
+// arm64Flags go with the runtime's: it may use what the translated code may.
+var arm64Flags = []string{"-march=armv8-a", "-ffixed-x18", "-mno-outline-atomics"}
+
 // source returns a folder of internal, found by this file's place.
 func source(folder string) string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Join(filepath.Dir(file), "../../../internal", folder)
 }
 
-// New compiles the runtime into a folder, for a Debian root.
-func New(root, dir string) (*Toolchain, error) {
+// Own is the target that this program itself is for.
+func Own() wasm2llvm.Target {
+	if runtime.GOARCH == "arm64" {
+		return wasm2llvm.ARM64
+	}
+	return wasm2llvm.AMD64
+}
+
+// New compiles the runtime for a target into a folder, with a Debian root.
+func New(root, dir string, target wasm2llvm.Target) (*Toolchain, error) {
 	sources, err := filepath.Glob(source("wasm2llvm/runtime") + "/*.[cS]")
 	if err != nil {
 		return nil, err
 	}
 	sources = append(sources, source("wasm2llvm/runtime")+"/side/side.c")
-	c := &Toolchain{root: root}
+	c := &Toolchain{root: root, target: target}
 	for _, file := range sources {
 		object := filepath.Join(dir, filepath.Base(file)+".o")
-		if err := CC("-fPIC", "-fvisibility=hidden", "-ffreestanding", "-c", "-o", object, file); err != nil {
+		args := []string{"-fPIC", "-fvisibility=hidden", "-ffreestanding", "-c", "-o", object, file}
+		if target == wasm2llvm.ARM64 {
+			args = append(args, arm64Flags...)
+		}
+		if err := c.CC(args...); err != nil {
 			return nil, err
 		}
 		switch filepath.Base(file) {
@@ -61,9 +79,23 @@ func New(root, dir string) (*Toolchain, error) {
 	return c, nil
 }
 
-// CC runs the C compiler, with the folder of wasm2llvm.h.
-func CC(args ...string) error {
-	return run("cc", append(append([]string(nil), flags...), args...)...)
+// CC runs the target's C compiler, with the folder of wasm2llvm.h. A program under qemu starts the
+// programs of the host, so that the compiler for arm64 has the cross compiler's name there too.
+func (c *Toolchain) CC(args ...string) error {
+	name := "cc"
+	if c.target == wasm2llvm.ARM64 {
+		name = "aarch64-linux-gnu-gcc"
+	}
+	return run(name, append(slices.Clone(flags), args...)...)
+}
+
+// Command returns the command that runs a program for the target.
+func (c *Toolchain) Command(name string, args ...string) *exec.Cmd {
+	if c.target == Own() {
+		return exec.Command(name, args...)
+	}
+	emulator := c.root + "/usr/bin/qemu-" + string(c.target) // suites.sh arm64 puts it there
+	return exec.Command(emulator, append([]string{"-L", "/usr/" + string(c.target) + "-linux-gnu", name}, args...)...)
 }
 
 func run(name string, args ...string) error {
@@ -82,8 +114,10 @@ func (c *Toolchain) llvm(name string, args ...string) error {
 	return run(c.root+"/lib64/ld-linux-x86-64.so.2", all...)
 }
 
-// Build compiles units to a shared object, with the runtime. dir is for files on the way.
+// Build compiles units, made for the target, to a shared object, with the runtime. dir is for files
+// on the way.
 func (c *Toolchain) Build(so, dir string, o wasm2llvm.Options, units ...*wasm2llvm.Unit) error {
+	o.Target = c.target
 	link := append([]string{"-shared", "--eh-frame-hdr", "-Bsymbolic", "-o", so}, c.runtime...)
 	return c.link(link, dir, o, units)
 }
@@ -118,7 +152,7 @@ var imageFlags = []string{
 
 // Image translates and compiles a whole module, as wasm/native.sh does.
 func (c *Toolchain) Image(so, dir string, wasm []byte, o wasm2llvm.Options) error {
-	o.Image = true
+	o.Image, o.Target = true, c.target
 	m, err := wasm2llvm.Parse(wasm)
 	if err != nil {
 		return err
