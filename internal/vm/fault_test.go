@@ -209,6 +209,33 @@ func TestExceptions(t *testing.T) {
 	t.Log(fault(t, h, vm.FaultException))
 }
 
+// TestExceptionsPastFloats: an exception finds its way through functions that keep floats across calls
+// and return before they throw, and their callers find their own floats again.
+func TestExceptionsPastFloats(t *testing.T) {
+	m := load(t, newEngine(t), throwing+`
+	  (func $use (param f64) (result f64) (f64.store (i32.const 8) (local.get 0)) (f64.load (i32.const 8)))
+	  (func $middle (param i32 f64) (result f64) (local f64)
+	    (local.set 2 (call $use (f64.mul (local.get 1) (f64.const 3))))
+	    (if (i32.eqz (local.get 0)) (then (return (f64.add (local.get 1) (call $use (local.get 2))))))
+	    (call $throw (local.get 0)) ;; behind the code that returns, and so gives registers back
+	    (unreachable))
+	  (func $caughtDeep (param i32 f64) (result f64)
+	    (drop (block $h (result i32)
+	      (try_table (catch $t $h) (drop (call $middle (local.get 0) (f64.const 7))))
+	      (unreachable)))
+	    (local.get 1))
+	  (func (export "_start") (local $x f64)
+	    (local.set $x (call $use (f64.const 0.5)))
+	    (if (f64.ne (call $middle (i32.const 0) (local.get $x)) (f64.const 2)) (then (unreachable)))
+	    (if (f64.ne (call $caughtDeep (i32.const 2) (local.get $x)) (local.get $x)) (then (unreachable)))
+	    (if (f64.ne (local.get $x) (f64.const 0.5)) (then (unreachable))))`)
+	h := newHost()
+	start(t, m, h)
+	if err := h.wait(t); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestBadModules(t *testing.T) {
 	e := newEngine(t)
 	for name, wat := range map[string]string{

@@ -187,6 +187,16 @@ static bool run(const uint8_t *p, const uint8_t *end, uint64_t at, uint64_t pc, 
 				if ((where = place(f, reg)) != NULL)
 					*where = (int32_t)((int64_t)delta * factor);
 				continue;
+			case 0x06: /* as 3 above, for registers of higher numbers: arm64's d8 to d15 */
+				reg = uleb(&p);
+				if ((where = place(f, reg)) != NULL)
+					*where = *place(&first, reg);
+				continue;
+			case 0x08: /* the register has the caller's value */
+				reg = uleb(&p);
+				if ((where = place(f, reg)) != NULL)
+					*where = 0;
+				continue;
 			case 0x0a:
 				if (depth == 8)
 					return false;
