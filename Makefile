@@ -12,6 +12,7 @@
 # make check-tools     pgbackrest, check_postgres and pg_activity on our server
 # make check-backup    backups of every kind, moved between our server and native PostgreSQL 18, under load and under kills
 # make check-translator  WebAssembly's specification tests through the translator to LLVM IR, random modules beside wasmtime, and internal/vm's tests as native code
+# make check-arm64     native code for arm64 under qemu: internal/vm's tests, ends of sessions, some of PostgreSQL's tests; not part of `make test`
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
 # make bench-vector    pgvector, ours and native in turn: 100,000 vectors loaded, indexed and searched; writes docs/pgvector.md
 # make benchmarks      docs/benchmarks.md: ours, native PostgreSQL 18 and PGlite
@@ -40,7 +41,7 @@ FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestS
 PORTABLE := ./...
 PORTABLE_WINDOWS := $(addprefix ./internal/,vfs vfs/vfstest image fault sqlwire hostdir migrate) $(addprefix ./cmd/nself/internal/,project certs docker compose ledger)
 
-.PHONY: try examples test test-short lint lint-c check-kernel check-postgres check-extensions check-modules check-native check-tools check-stack check-backup check-resources check-translator bench bench-vector benchmarks crash crash-harness stress fuzz fuzz-translator arm64 wasm man clean
+.PHONY: try examples test test-short lint lint-c check-kernel check-postgres check-extensions check-modules check-native check-tools check-stack check-backup check-resources check-translator check-arm64 bench bench-vector benchmarks crash crash-harness stress fuzz fuzz-translator arm64 wasm man clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') $(wildcard internal/image/*.wasm* internal/image/native/*/*.zst)
 	go build -o nself ./cmd/nself
@@ -109,6 +110,9 @@ check-backup:
 
 check-translator:
 	tests/suites.sh translator
+
+check-arm64:
+	tests/suites.sh arm64
 
 fuzz-translator:
 	tests/suites.sh translator -run Differential -modules $(MODULES) $(if $(SEED),-seed $(SEED))

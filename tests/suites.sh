@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs the suites that need a Debian root, most of them for native PostgreSQL 18 beside our server: postgres, extensions, native, tools, backup,
-# translator, modules, bench, vector, latency, benchmarks or all (the first six); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
+# translator, arm64, modules, bench, vector, latency, benchmarks or all (the first six); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/wasm/lib.sh"
@@ -10,7 +10,7 @@ cd "$top"
 command -v debootstrap >/dev/null || { apt-get update -qq && apt-get install -y -qq debootstrap; }
 "$wasm/root.sh"
 
-postgres() {
+postgres_tree() {
 	"$wasm/fetch.sh" postgres
 	tarball=$(source_file postgres)
 	tree=$cache/suites/$(basename "$tarball")
@@ -20,6 +20,10 @@ postgres() {
 		tar -C "$tree" --strip-components=1 --wildcards -xf "$tarball" '*/src/test/regress' '*/src/test/isolation'
 		touch "$tree/.complete"
 	fi
+}
+
+postgres() {
+	postgres_tree
 	go run ./tests/checkpostgres -root "$root" -source "$tree" -keep tests/out "$@"
 }
 
@@ -82,7 +86,40 @@ translator() {
 	[ $# != 0 ] || EMBEDDEDPG_DEBIAN_ROOT=$root EMBEDDEDPG_TEST_NATIVE=1 go test -count=1 -short -timeout 5m ./internal/vm
 }
 
-suite=${1:?usage: suites.sh root|postgres|extensions|native|tools|backup|translator|modules|bench|vector|latency|benchmarks|all}
+# Native code for arm64 under qemu, which can say nothing of time and of memory order: internal/vm's tests, sessions that are
+# cancelled and ended, and some of PostgreSQL's tests; with -spec the specification's tests too, an hour.
+arm64() {
+	[ -e "$root/usr/bin/qemu-aarch64" ] || # older ones take a second for each instance's address space
+		DEBIAN_FRONTEND=noninteractive sid_online apt-get install -y --no-install-recommends qemu-user
+	command -v aarch64-linux-gnu-gcc >/dev/null || { apt-get update -qq && apt-get install -y -qq gcc-aarch64-linux-gnu; }
+	if [ "${1:-}" = -spec ]; then
+		translator -run 'Specification' -target aarch64
+		return
+	fi
+	made=$cache/suites/arm64-$(git ls-files -s internal/image/'*.wasm' internal/wasm2llvm internal/vm/wasm2llvm.h wasm/native.sh | sha256sum | cut -c 1-16)
+	mkdir -p "$made/native"
+	for module in postgres initdb pgtools; do
+		[ -e "internal/image/native/arm64/$module.zst" ] || # the program holds it
+			[ -e "$made/native/$(sha256sum "internal/image/$module.wasm" | cut -c 1-64).so" ] ||
+			"$wasm/native.sh" -target aarch64 "internal/image/$module.wasm" "$made/native"
+	done
+	(
+		export GOOS=linux GOARCH=arm64 CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc
+		go build -o "$made/checkpostgres" ./tests/checkpostgres
+		go test -c -o "$made/vm.test" ./internal/vm
+		go test -c -o "$made/sessions.test" ./tests/sessions
+	)
+	export EMBEDDEDPG_ENGINE=native EMBEDDEDPG_NATIVE=$made/native
+	emulated=("$root/usr/bin/qemu-aarch64" -L /usr/aarch64-linux-gnu)
+	(cd internal/vm && EMBEDDEDPG_DEBIAN_ROOT=$root EMBEDDEDPG_TEST_NATIVE=1 "${emulated[@]}" "$made/vm.test" -test.short -test.timeout 10m \
+		-test.run '^Test(Traps|StackOverflow|DeepTrap|GoPanic|Done|Exceptions.*|Hello|Kill|KillInHost|KillSignalTaken|FastPath.*|Native.*|Side.*)$')
+	(cd tests/sessions && "${emulated[@]}" "$made/sessions.test" -test.timeout 10m -test.run '^Test(StatementTimeout|Terminate)$')
+	postgres_tree
+	"${emulated[@]}" "$made/checkpostgres" -root "$root" -source "$tree" -keep tests/out -only regress -tests \
+		"test_setup boolean char name varchar text int2 int4 int8 oid bit uuid money numeric float8 strings errors infinite_recurse plpgsql"
+}
+
+suite=${1:?usage: suites.sh root|postgres|extensions|native|tools|backup|translator|arm64|modules|bench|vector|latency|benchmarks|all}
 shift
 case $suite in
 root) ;;
@@ -93,6 +130,7 @@ tools) tools ;;
 modules) tests/modules.sh ;;
 backup) backup "$@" ;;
 translator) translator "$@" ;;
+arm64) arm64 "$@" ;;
 bench) go run ./tests/benchpostgres -root "$root" "$@" ;;
 vector) vector "$@" ;;
 benchmarks) benchmarks "$@" ;;

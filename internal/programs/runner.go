@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 
 	"nself.org/embeddedpg/internal/fault"
 	"nself.org/embeddedpg/internal/image"
@@ -26,6 +27,9 @@ func chooseRunner() (vm.Runner, error) {
 		}
 	}
 }
+
+// tried reports whether native code has been run on this system. Where it has not, it runs if it is asked for.
+const tried = runtime.GOOS != "darwin"
 
 // DefaultRunner returns what runs a server of which nothing special is asked.
 func DefaultRunner() (string, error) {
@@ -63,7 +67,7 @@ func modules(o Options, choice vm.Runner) ([]*module, error) {
 			return err
 		}
 		m := &module{name: from.Name, code: vm.Code{Hash: from.Hash, Wasm: from.Wasm}, options: vm.LoadOptions{Runner: choice}, place: place}
-		if packed != nil {
+		if packed != nil && (tried || choice == vm.Native) {
 			m.code.Native = &vm.NativeCode{ID: packed.ID(), Size: packed.Size(), Unpack: packed.Decode}
 		}
 		list = append(list, m)

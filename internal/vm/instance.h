@@ -98,8 +98,15 @@ struct vm_instance {
 	size_t mapped;
 };
 
-#ifdef __linux__
-#define VM_KILL_SIGNAL (SIGRTMAX - 2) /* see kill_linux.c; qemu-user keeps the last two for itself */
+/*
+ * The signal of kill_signal.c. qemu-user keeps the last two real-time signals for itself. macOS has
+ * none of those; SIGEMT is one that its kernel never sends on these processors, and that Go neither
+ * uses nor lets a program ask for.
+ */
+#ifdef __APPLE__
+#define VM_KILL_SIGNAL SIGEMT
+#elif defined __linux__
+#define VM_KILL_SIGNAL (SIGRTMAX - 2)
 #endif
 
 /* vm_in_guest tells whether pc is in a function of the program or of a module that was put into the instance. */

@@ -1,4 +1,4 @@
-//go:build !linux || !(amd64 || arm64)
+//go:build !(linux || darwin) || !(amd64 || arm64)
 
 /* Elsewhere an instance that makes no calls cannot be ended. */
 #include "instance.h"

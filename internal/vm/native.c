@@ -1,4 +1,4 @@
-//go:build linux && amd64
+//go:build (linux || darwin) && (amd64 || arm64)
 
 /*
  * Programs as native code, made ahead of time from the same module by internal/wasm2llvm: an image

@@ -1,4 +1,4 @@
-//go:build linux && amd64
+//go:build (linux || darwin) && (amd64 || arm64)
 
 /*
  * Maps an image of native code. It does what is left of a dynamic linker's work when there is
@@ -9,7 +9,7 @@
 #define _GNU_SOURCE
 #include "native_image.h"
 
-#include <elf.h>
+#include "elf64.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

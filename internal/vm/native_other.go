@@ -1,4 +1,4 @@
-//go:build cgo && !(linux && amd64)
+//go:build cgo && !((linux || darwin) && (amd64 || arm64))
 
 package vm
 
@@ -9,7 +9,7 @@ import (
 	"nself.org/embeddedpg/internal/wasmfile"
 )
 
-// native returns nil: there is native code for linux/amd64 only.
+// native returns nil: there is native code for two systems on two processors only.
 func (e *Engine) native(hash string, linkable bool) (*Module, error) { return nil, nil }
 
 type source struct {

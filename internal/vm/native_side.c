@@ -1,4 +1,4 @@
-//go:build linux && amd64
+//go:build (linux || darwin) && (amd64 || arm64)
 
 /*
  * Side modules as native code. An image is mapped and linked to one program once: the addresses of

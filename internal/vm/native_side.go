@@ -1,4 +1,4 @@
-//go:build cgo && linux && amd64
+//go:build cgo && (linux || darwin) && (amd64 || arm64)
 
 package vm
 
@@ -22,7 +22,7 @@ import (
 )
 
 // processor is this one's name in side modules.
-const processor = "x86_64"
+const processor = C.WASM_PROCESSOR
 
 // nativeCode returns a side module without native code, and its code for this processor: nil if there is none that was
 // made of this module and in today's format.

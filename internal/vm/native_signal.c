@@ -1,4 +1,4 @@
-//go:build linux && amd64
+//go:build (linux || darwin) && (amd64 || arm64)
 
 /*
  * Traps of native code: a fault or an undefined instruction in the guest's text. The handler notes

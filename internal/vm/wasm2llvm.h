@@ -216,8 +216,10 @@ struct wasm_host {
  */
 #if defined __x86_64__
 #define WASM_SAVED 6
+#define WASM_PROCESSOR "x86_64" /* its name in side modules */
 #elif defined __aarch64__
 #define WASM_SAVED 19
+#define WASM_PROCESSOR "aarch64"
 #endif
 unsigned wasm_frames(const uint64_t *saved, uint64_t sp, uint64_t pc, uint64_t *frames, unsigned max);
 

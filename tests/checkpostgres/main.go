@@ -2,6 +2,8 @@
 // schedule, against a server of this project. The programs that drive them, pg_regress and isolationtester, and
 // psql are Debian's, run in a root directory that wasm/sidroot makes; the tests come from PostgreSQL's source.
 //
+// -tests runs only some of a suite's tests, as where each takes long (tests/suites.sh arm64).
+//
 // It exits with 0 only if every test of both schedules passes and their numbers are those of this release.
 package main
 
@@ -19,6 +21,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"nself.org/embeddedpg"
@@ -32,7 +35,8 @@ type suite struct {
 	// schedule names a file below sources.
 	schedule string
 	args     []string
-	tests    int // how many there are in this release
+	tests    int      // how many there are in this release
+	names    []string // of the tests to run instead of the schedule
 }
 
 var suites = []suite{
@@ -52,6 +56,7 @@ func main() {
 	root := flag.String("root", "", "Debian root directory with postgresql-18, its client and server-dev packages")
 	source := flag.String("source", "", "PostgreSQL 18 source tree")
 	only := flag.String("only", "", "run only this suite: regress or isolation")
+	tests := flag.String("tests", "", "run only these tests of the suite, by their names, in this order")
 	keep := flag.String("keep", "", "directory that receives the results and diffs of a failed run")
 	flag.Parse()
 	if *root == "" || *source == "" {
@@ -62,6 +67,10 @@ func main() {
 	for _, s := range suites {
 		if *only != "" && *only != s.name {
 			continue
+		}
+		if *tests != "" {
+			s.names = strings.Fields(*tests)
+			s.tests = len(s.names)
 		}
 		if err := run(s, *root, *source, *keep); err != nil {
 			fmt.Fprintf(os.Stderr, "checkpostgres: %s: %v\n", s.name, err)
@@ -121,8 +130,12 @@ func run(s suite, root, source, keep string) (err error) {
 	args := append([]string{
 		root, filepath.Join(pgxs, s.driver), "--host=" + guest + "/s", "--port=5432", "--user=postgres",
 		"--inputdir=" + dir, "--outputdir=" + dir, "--bindir=/usr/lib/postgresql/18/bin",
-		"--schedule=" + dir + "/" + s.schedule,
 	}, s.args...)
+	if s.names != nil {
+		args = append(args, s.names...)
+	} else {
+		args = append(args, "--schedule="+dir+"/"+s.schedule)
+	}
 	cmd := exec.Command("chroot", args...)
 	cmd.Env = append(os.Environ(), "PATH=/usr/lib/postgresql/18/bin:/usr/bin:/bin", "LC_ALL=C", "PGTZ=", "PGDATESTYLE=")
 	var out bytes.Buffer

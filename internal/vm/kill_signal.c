@@ -1,4 +1,4 @@
-//go:build linux && (amd64 || arm64)
+//go:build (linux || darwin) && (amd64 || arm64)
 
 /*
  * Ending an instance that runs guest code without making calls.
@@ -38,6 +38,10 @@ int vm_kill(struct vm_instance *i)
 {
 	if (i->module->trap_site == 0)
 		return ENOTSUP;
+#ifdef __APPLE__
+	if (i->module->native == NULL) /* wasmtime learns of traps from Mach there, and nobody has tried this */
+		return ENOTSUP;
+#endif
 	__atomic_store_n(&i->killed, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&i->calling, __ATOMIC_SEQ_CST))
 		return EAGAIN;
