@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs the suites that need a Debian root, most of them for native PostgreSQL 18 beside our server: postgres, extensions, native, tools, backup,
-# translator, arm64, modules, bench, vector, latency, benchmarks or all (the first six); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
+# translator, arm64, modules, bench, queries, vector, latency, benchmarks or all (the first six); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/wasm/lib.sh"
@@ -119,7 +119,7 @@ arm64() {
 		"test_setup boolean char name varchar text int2 int4 int8 oid bit uuid money numeric float8 strings errors infinite_recurse plpgsql"
 }
 
-suite=${1:?usage: suites.sh root|postgres|extensions|native|tools|backup|translator|arm64|modules|bench|vector|latency|benchmarks|all}
+suite=${1:?usage: suites.sh root|postgres|extensions|native|tools|backup|translator|arm64|modules|bench|queries|vector|latency|benchmarks|all}
 shift
 case $suite in
 root) ;;
@@ -132,6 +132,7 @@ backup) backup "$@" ;;
 translator) translator "$@" ;;
 arm64) arm64 "$@" ;;
 bench) go run ./tests/benchpostgres -root "$root" "$@" ;;
+queries) go run ./tests/benchqueries -root "$root" "$@" ;;
 vector) vector "$@" ;;
 benchmarks) benchmarks "$@" ;;
 latency) go run ./tests/latency -root "$root" "$@" ;;
