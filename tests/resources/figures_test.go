@@ -32,8 +32,8 @@ func TestFigures(t *testing.T) {
 	if rss < 2*pss {
 		t.Error("RSS is not more than twice PSS")
 	}
-	if size < 200*16<<20 {
-		t.Error("a session has less than 16 GiB of addresses")
+	if size < 200*addresses(t)>>10 {
+		t.Error("a session has less address space than a 32-bit program can reach")
 	}
 }
 

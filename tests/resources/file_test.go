@@ -62,7 +62,7 @@ func cacheReadOnly(t *testing.T) {
 
 func cacheMode(t *testing.T) {
 	dir := becomeOther(t, 61004)
-	for _, f := range glob(t, dir, "*.cwasm") {
+	for _, f := range machineCode(t, dir) {
 		os.Remove(f)
 	}
 	if err := os.Chmod(dir, 0o500); err != nil {

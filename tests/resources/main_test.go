@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// template makes a cluster that the tests copy, and the compiled code on the way.
+// template makes a cluster that the tests copy, and the machine code on the way.
 func template() (string, error) {
 	dir, err := os.MkdirTemp("", "resources-")
 	if err != nil {
@@ -209,16 +209,22 @@ func becomeOther(t *testing.T, uid int) (cacheDir string) {
 	return cacheDir
 }
 
-// copyCache copies the compiled code to a directory that may be damaged.
+// machineCode returns the files with machine code in a cache.
+func machineCode(t *testing.T, dir string) []string {
+	t.Helper()
+	return append(glob(t, dir, "*.cwasm"), glob(t, dir, "*.native")...)
+}
+
+// copyCache copies the machine code to a directory that may be damaged.
 func copyCache(t *testing.T, to string) {
 	t.Helper()
 	from := programs.DefaultCacheDir()
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	entries, err := filepath.Glob(filepath.Join(from, "*.cwasm"))
-	if err != nil || len(entries) == 0 {
-		t.Fatalf("no compiled code in %s: %v", from, err)
+	entries := machineCode(t, from)
+	if len(entries) == 0 {
+		t.Fatal("no machine code in ", from)
 	}
 	for _, e := range entries {
 		b, err := os.ReadFile(e)

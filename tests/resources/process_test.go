@@ -14,18 +14,33 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/programs"
 	"nself.org/embeddedpg/internal/testenv"
+	"nself.org/embeddedpg/internal/vm"
 )
 
 const gib = 1 << 30
 
+// addresses is what a process of the server reserves, in bytes; there is a little more.
+func addresses(t *testing.T) uint64 {
+	t.Helper()
+	engine, err := programs.DefaultRunner()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if engine == string(vm.Native) {
+		return 8 * gib
+	}
+	return 16 * gib
+}
+
 func addressesAtStart(t *testing.T) {
-	testenv.Limit(t, unix.RLIMIT_AS, testenv.Status(t, "VmSize")<<10+120*gib)
+	testenv.Limit(t, unix.RLIMIT_AS, testenv.Status(t, "VmSize")<<10+15*addresses(t)/2) // ten are needed
 	refused(t, config(t, &records{}), syscall.ENOMEM, "GiB")
 }
 
 func addressesLater(t *testing.T) {
-	testenv.Limit(t, unix.RLIMIT_AS, testenv.Status(t, "VmSize")<<10+240*gib)
+	testenv.Limit(t, unix.RLIMIT_AS, testenv.Status(t, "VmSize")<<10+15*addresses(t))
 	usedUp(t, config(t, &records{}))
 }
 
