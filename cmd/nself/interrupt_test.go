@@ -84,7 +84,7 @@ func TestInterruptCompile(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
 	warm := p.env
-	cold := append(warm, "HOME="+t.TempDir()) // where compiled code is kept
+	cold := append(warm, "HOME="+t.TempDir(), "EMBEDDEDPG_ENGINE=wasmtime") // nothing compiled is kept there
 	const compiling, wait = "Compiling", 300 * time.Millisecond
 
 	p.env = cold

@@ -83,7 +83,7 @@ main.listed: id name tag created format database server_version size path damage
 main.listedDatabase: name owner size connections
 main.report: timestamp services name status healthy duration details state pid phase version control socket_dir port user database listen shared transient started failure runtime project name server_pid last_crash at reason log restarts archive archive_id oom_kills checks check status detail hint summary total healthy unhealthy metrics connections max_connections size wal commits rollbacks deadlocks bad_checksums
 main.runningProject: name status project runtime gone pid listen since
-main.versions: nself commit postgresql module_sha256 go platform
+main.versions: nself commit postgresql module_sha256 engine go platform
 supervisor.LogRecord: time level message pid sqlstate backend database user application detail hint query context statement other`
 
 // jsonFields are the names of a type's fields in JSON, those of what is within it too.
