@@ -1,5 +1,6 @@
 // Package wasmfile reads WebAssembly modules in the binary format, as far as linking needs it: what they import and
-// export, where a linker put functions and data, and the section that makes a side module of one.
+// export, where a linker put functions and data, the section that makes a side module of one, and those that hold its
+// native code, which it can also add.
 //
 // It owns no judgement: of an invalid module it says anything, or an error; whether a module is valid is for the
 // compiler to say. The format is that of the WebAssembly core specification 3.0, "Binary Format".
