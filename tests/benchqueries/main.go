@@ -80,7 +80,9 @@ func run(ctx context.Context, root, images string, rounds int) error {
 	}
 	for _, i := range strings.Split(images, ",") {
 		name, folder, _ := strings.Cut(i, "=")
-		os.Setenv("EMBEDDEDPG_NATIVE", folder) // of the server's process
+		if err := os.Setenv("EMBEDDEDPG_NATIVE", folder); err != nil { // the server's process has it
+			return err
+		}
 		if err := add(name, rivals.Ours); err != nil {
 			return err
 		}
