@@ -87,7 +87,8 @@ translator() {
 }
 
 # Native code for arm64 under qemu, which can say nothing of time and of memory order: internal/vm's tests, sessions that are
-# cancelled and ended, and some of PostgreSQL's tests; with -spec the specification's tests too, an hour.
+# cancelled and ended, and some of PostgreSQL's tests; with -spec the specification's tests too, which take hours
+# under emulation and have not been seen to their end.
 arm64() {
 	[ -e "$root/usr/bin/qemu-aarch64" ] || # older ones take a second for each instance's address space
 		DEBIAN_FRONTEND=noninteractive sid_online apt-get install -y --no-install-recommends qemu-user
