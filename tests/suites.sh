@@ -111,6 +111,7 @@ arm64() {
 		go test -c -o "$made/sessions.test" ./tests/sessions
 	)
 	export EMBEDDEDPG_ENGINE=native EMBEDDEDPG_NATIVE=$made/native
+	export QEMU_RTSIG_MAP="32 36 24,62 60 3" # a kill's signal is 62, which it would not pass on
 	emulated=("$root/usr/bin/qemu-aarch64" -L /usr/aarch64-linux-gnu)
 	(cd internal/vm && EMBEDDEDPG_DEBIAN_ROOT=$root EMBEDDEDPG_TEST_NATIVE=1 "${emulated[@]}" "$made/vm.test" -test.short -test.timeout 10m \
 		-test.run '^Test(Traps|StackOverflow|DeepTrap|GoPanic|Done|Exceptions.*|Hello|Kill|KillInHost|KillSignalTaken|FastPath.*|Native.*|Side.*)$')
