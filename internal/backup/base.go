@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"nself.org/embeddedpg/internal/fault"
 )
@@ -68,7 +69,7 @@ func (b *Backup) user() string {
 }
 
 // progressLine is what pg_basebackup --progress writes: kilobytes done and to do.
-var progressLine = regexp.MustCompile(`^\s*(\d+)/(\d+) kB`)
+var progressLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*(\d+)/(\d+) kB`) })
 
 func basebackup(ctx context.Context, t Target, s *session, o CreateOptions, p *partial) error {
 	rows, err := s.query(ctx, "SELECT pg_catalog.current_setting('server_version'), system_identifier FROM pg_catalog.pg_control_system()")
@@ -80,7 +81,7 @@ func basebackup(ctx context.Context, t Target, s *session, o CreateOptions, p *p
 		return fmt.Errorf("reserve the write-ahead log: %w", err)
 	}
 	line := func(text string) {
-		if m := progressLine.FindStringSubmatch(text); m != nil {
+		if m := progressLine().FindStringSubmatch(text); m != nil {
 			done, _ := strconv.ParseInt(m[1], 10, 64)
 			total, _ := strconv.ParseInt(m[2], 10, 64)
 			o.Progress(Progress{Stage: StageCopy, Done: done << 10, Total: max(done, total) << 10, Bytes: done << 10})
@@ -106,7 +107,9 @@ func basebackup(ctx context.Context, t Target, s *session, o CreateOptions, p *p
 // label is what a backup_label says: build_backup_content in src/backend/access/transam/xlogbackup.c.
 type label struct{ lsn, wal string }
 
-var startLine = regexp.MustCompile(`(?m)^START WAL LOCATION: ([0-9A-F]+/[0-9A-F]+) \(file ([0-9A-F]{24})\)$`)
+var startLine = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^START WAL LOCATION: ([0-9A-F]+/[0-9A-F]+) \(file ([0-9A-F]{24})\)$`)
+})
 
 // label reads the backup_label of a backup at path, whatever its format.
 func (b *Backup) label(path string) (label, error) {
@@ -117,7 +120,7 @@ func (b *Backup) label(path string) (label, error) {
 	if err != nil {
 		return label{}, err
 	}
-	m := startLine.FindSubmatch(text)
+	m := startLine().FindSubmatch(text)
 	if m == nil {
 		return label{}, &fault.Error{Op: "read the backup label of", Path: path, Err: errors.New("it does not say where the backup starts"), Hint: "use another backup"}
 	}

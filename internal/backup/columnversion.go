@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"nself.org/embeddedpg/internal/hostdir"
 )
@@ -45,12 +46,14 @@ func (o RestoreOptions) fillWithoutColumnVersions(ctx context.Context, t Target,
 }
 
 // columnOptions is the line that pg_dump writes for a column's options: dumpTableSchema in src/bin/pg_dump/pg_dump.c.
-var columnOptions = regexp.MustCompile(`(?m)^(ALTER (?:FOREIGN )?TABLE ONLY .* ALTER COLUMN .* SET \()(.*\bpg_attver=[0-9]+.*)\);\n`)
+var columnOptions = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^(ALTER (?:FOREIGN )?TABLE ONLY .* ALTER COLUMN .* SET \()(.*\bpg_attver=[0-9]+.*)\);\n`)
+})
 
 // withoutColumnVersions takes pg_attver out of a script of definitions.
 func withoutColumnVersions(script string) string {
-	return columnOptions.ReplaceAllStringFunc(script, func(line string) string {
-		m := columnOptions.FindStringSubmatch(line)
+	return columnOptions().ReplaceAllStringFunc(script, func(line string) string {
+		m := columnOptions().FindStringSubmatch(line)
 		var rest []string
 		for option := range strings.SplitSeq(m[2], ", ") {
 			if !strings.HasPrefix(option, "pg_attver=") {

@@ -27,12 +27,12 @@ type CreateOptions struct {
 func (o *CreateOptions) complete(name string) (dir string, err error) {
 	if o.Name == "" {
 		o.Name = strings.Map(func(r rune) rune {
-			if strings.ContainsRune("/\\ \x00", r) || r > '~' || !plain.MatchString("a"+string(r)) {
+			if strings.ContainsRune("/\\ \x00", r) || r > '~' || !plain().MatchString("a"+string(r)) {
 				return '-'
 			}
 			return r
 		}, name)
-		if !plain.MatchString(o.Name) {
+		if !plain().MatchString(o.Name) {
 			o.Name = "database"
 		}
 	}

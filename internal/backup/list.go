@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"nself.org/embeddedpg/internal/fault"
@@ -98,11 +99,13 @@ func withoutManifest(dir, id string) *Backup {
 }
 
 // idParts are name, kind, time and tag of an ID.
-var idParts = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]*)_(full|base)_(\d{8}_\d{6})(?:_([A-Za-z0-9][A-Za-z0-9._-]*))?$`)
+var idParts = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]*)_(full|base)_(\d{8}_\d{6})(?:_([A-Za-z0-9][A-Za-z0-9._-]*))?$`)
+})
 
 // fromID returns what the ID tells of a backup that has no readable manifest; nil if it is not an ID.
 func fromID(dir, id string) *Backup {
-	m := idParts.FindStringSubmatch(id)
+	m := idParts().FindStringSubmatch(id)
 	if m == nil {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"sync"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -125,10 +126,10 @@ func used(ctx context.Context, s *session) (bool, error) {
 }
 
 // tableEntry is a line of pg_restore --list for a table: PrintTOCSummary in src/bin/pg_dump/pg_backup_archiver.c.
-var tableEntry = regexp.MustCompile(`^\d+; \d+ \d+ (FOREIGN )?TABLE [^ ]`)
+var tableEntry = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d+; \d+ \d+ (FOREIGN )?TABLE [^ ]`) })
 
 // tableMore are the lines for parts of a table.
-var tableMore = regexp.MustCompile(`^\d+; \d+ \d+ TABLE (DATA|ATTACH) `)
+var tableMore = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d+; \d+ \d+ TABLE (DATA|ATTACH) `) })
 
 // Measure tells what the backup holds, without restoring it: by its description, or by what a dump itself says.
 // The compiled pg_restore comes from cacheDir.
@@ -157,7 +158,7 @@ func (b *Backup) Measure(ctx context.Context, cacheDir string) (Measure, error) 
 		}
 	case !b.Format.Physical():
 		line := func(text string) {
-			if tableEntry.MatchString(text) && !tableMore.MatchString(text) {
+			if tableEntry().MatchString(text) && !tableMore().MatchString(text) {
 				m.Tables++
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 
 	"nself.org/embeddedpg/internal/fault"
 )
@@ -31,9 +32,9 @@ const (
 )
 
 var (
-	copyStart   = regexp.MustCompile(`^COPY .* FROM stdin;$`)
-	createTable = regexp.MustCompile(`^CREATE (UNLOGGED |FOREIGN )?TABLE `)
-	connectLine = regexp.MustCompile(`^\\c(onnect)?(\s|$)`)
+	copyStart   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^COPY .* FROM stdin;$`) })
+	createTable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^CREATE (UNLOGGED |FOREIGN )?TABLE `) })
+	connectLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\\c(onnect)?(\s|$)`) })
 )
 
 // readScript reads a plain dump. Of a long line it looks at the beginning.
@@ -74,7 +75,7 @@ func readScript(ctx context.Context, path string) (s script, err error) {
 		default:
 			s.closed = false
 			s.statement(text)
-			copying = copyStart.MatchString(text)
+			copying = copyStart().MatchString(text)
 		}
 	}
 }
@@ -82,14 +83,14 @@ func readScript(ctx context.Context, path string) (s script, err error) {
 // statement takes note of a line that is neither empty nor a comment.
 func (s *script) statement(line string) {
 	switch {
-	case connectLine.MatchString(line):
+	case connectLine().MatchString(line):
 		if s.connects == "" {
 			s.connects = line
 		}
 	case strings.HasPrefix(line, `\`):
 	default:
 		s.statements = true
-		if createTable.MatchString(line) {
+		if createTable().MatchString(line) {
 			s.tables++
 		}
 	}

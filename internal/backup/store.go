@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"time"
 
 	"nself.org/embeddedpg/internal/fault"
@@ -44,10 +45,10 @@ func place(dir string) (string, error) {
 }
 
 // plain is what names and tags consist of, so that they can be part of a file's name.
-var plain = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+var plain = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`) })
 
 func checkWord(what, word string) error {
-	if plain.MatchString(word) {
+	if plain().MatchString(word) {
 		return nil
 	}
 	return &fault.Error{Op: "use the " + what, Path: word, Err: errors.New("it cannot be part of a file's name"), Hint: "use up to 63 letters, digits, dots, hyphens and underscores, and a letter or digit first"}

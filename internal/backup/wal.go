@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"sync"
 
 	"nself.org/embeddedpg/internal/cluster"
 	"nself.org/embeddedpg/internal/fault"
@@ -22,11 +23,11 @@ import (
 const walNameLen = 24
 
 var (
-	walName     = regexp.MustCompile(`^[0-9A-F]{24}(\.partial)?$`)
-	historyName = regexp.MustCompile(`^[0-9A-F]{8}\.history$`)
+	walName     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-F]{24}(\.partial)?$`) })
+	historyName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-F]{8}\.history$`) })
 )
 
-func isWAL(name string) bool { return walName.MatchString(name) }
+func isWAL(name string) bool { return walName().MatchString(name) }
 
 // wal is the write-ahead log that is put into the pg_wal of a data directory for its recovery.
 type wal struct {
@@ -63,7 +64,7 @@ func (w *wal) add(ctx context.Context, from string, archive bool) error {
 	for _, e := range entries {
 		name := e.Name()
 		segment := w.wanted(name)
-		if !e.Type().IsRegular() || !segment && !historyName.MatchString(name) {
+		if !e.Type().IsRegular() || !segment && !historyName().MatchString(name) {
 			continue
 		}
 		path := filepath.Join(from, name)

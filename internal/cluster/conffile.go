@@ -5,6 +5,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // What PostgreSQL calls its files of settings (CONFIG_FILENAME in guc.c, PG_AUTOCONF_FILENAME in guc.h).
@@ -16,14 +17,16 @@ const (
 )
 
 // confLine is a line of a file of settings: name, optional equals sign, value, as guc-file.l reads them.
-var confLine = regexp.MustCompile(`^(\s*)([A-Za-z_][A-Za-z0-9_$.]*)(\s*=\s*|\s+)('(?:[^'\\]|\\.|'')*'|[^\s#'=]+)(.*)$`)
+var confLine = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\s*)([A-Za-z_][A-Za-z0-9_$.]*)(\s*=\s*|\s+)('(?:[^'\\]|\\.|'')*'|[^\s#'=]+)(.*)$`)
+})
 
 // setting is a name and its value, with neither quotes nor escapes.
 type setting struct{ name, value string }
 
 // parseLine returns the setting that a line makes. ok is false for comments, empty lines and what guc-file.l refuses.
 func parseLine(line string) (s setting, ok bool) {
-	m := confLine.FindStringSubmatch(line)
+	m := confLine().FindStringSubmatch(line)
 	if m == nil {
 		return s, false
 	}

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"nself.org/embeddedpg/internal/fault"
 	"nself.org/embeddedpg/internal/hostdir"
@@ -34,7 +35,9 @@ include_if_exists = '` + programConf + `'
 	opSettings = "write the settings"
 )
 
-var includesProgram = regexp.MustCompile(`(?m)^\s*include_if_exists\s*=?\s*'` + regexp.QuoteMeta(programConf) + `'`)
+var includesProgram = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^\s*include_if_exists\s*=?\s*'` + regexp.QuoteMeta(programConf) + `'`)
+})
 
 // tell writes the settings that other servers must know into the data directory: to a file of its own, which postgresql.conf
 // includes. What ALTER SYSTEM has set of them otherwise is dropped, as it would win there and never has here.
@@ -62,7 +65,7 @@ func (c *Cluster) tell(settings map[string]string, log *slog.Logger) error {
 		return nil
 	}
 	err := c.update(confName, func(text string) string {
-		if includesProgram.MatchString(text) {
+		if includesProgram().MatchString(text) {
 			return text
 		}
 		return strings.TrimRight(text, "\n") + "\n" + programInclude

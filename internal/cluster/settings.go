@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"nself.org/embeddedpg/internal/fault"
 )
@@ -37,7 +38,7 @@ var owned = map[string]string{
 }
 
 // settingName is what valid_custom_variable_name in src/backend/utils/misc/guc.c accepts, in ASCII.
-var settingName = regexp.MustCompile(`^[a-z_][a-z0-9_$]*(\.[a-z_][a-z0-9_$]*)*$`)
+var settingName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z_][a-z0-9_$]*(\.[a-z_][a-z0-9_$]*)*$`) })
 
 // CheckSettings says whether the settings can be passed on to the server.
 func CheckSettings(settings map[string]string) error {
@@ -46,7 +47,7 @@ func CheckSettings(settings map[string]string) error {
 			return &fault.Error{Op: "use the setting", Path: name, Err: errors.New(reason), Hint: hint}
 		}
 		canonical := canonicalSetting(name)
-		if !settingName.MatchString(canonical) {
+		if !settingName().MatchString(canonical) {
 			return bad("it is not the name of a setting", "use a name from pg_settings, such as work_mem")
 		}
 		if instead, ok := owned[canonical]; ok {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"nself.org/embeddedpg/internal/fault"
@@ -65,7 +66,9 @@ var emptied = map[string]bool{
 
 // temporary matches files that end with a session or a run: excludeFiles in basebackup.c, and temporary relations
 // (looks_like_temp_rel_name in src/backend/storage/file/reinit.c).
-var temporary = regexp.MustCompile(`^(pg_internal\.init.*|pgsql_tmp.*|t\d+_\d+(_(fsm|vm|init))?(\.\d+)?)$`)
+var temporary = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(pg_internal\.init.*|pgsql_tmp.*|t\d+_\d+(_(fsm|vm|init))?(\.\d+)?)$`)
+})
 
 func skipRunning(name string, d fs.DirEntry) bool {
 	dir, base := filepath.Split(name)
@@ -75,9 +78,9 @@ func skipRunning(name string, d fs.DirEntry) bool {
 		return true
 	case dir == "":
 		return base == pidFileName || base == "postmaster.opts" || base == "postgresql.auto.conf.tmp" ||
-			base == "current_logfiles.tmp" || base == "backup_label" || base == "backup_manifest" || temporary.MatchString(base)
+			base == "current_logfiles.tmp" || base == "backup_label" || base == "backup_manifest" || temporary().MatchString(base)
 	}
-	return temporary.MatchString(base)
+	return temporary().MatchString(base)
 }
 
 // controlFile is relative to the data directory.

@@ -3,10 +3,11 @@ package migrate
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // atlasDirective is a line of atlas: sql/migrate/dir.go of ariga.io/atlas.
-var atlasDirective = regexp.MustCompile(`^(?:--|#)\s*atlas:(\w+)\s*(.*)$`)
+var atlasDirective = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:--|#)\s*atlas:(\w+)\s*(.*)$`) })
 
 // parseAtlas reads a file of atlas. It has no other half: atlas computes what undoes it.
 func (f *file) parseAtlas() (Script, error) {
@@ -14,7 +15,7 @@ func (f *file) parseAtlas() (Script, error) {
 	var s Script
 	header := f.header()
 	for _, n := range f.notes {
-		m := atlasDirective.FindStringSubmatch(n.text)
+		m := atlasDirective().FindStringSubmatch(n.text)
 		if m == nil {
 			continue
 		}

@@ -62,7 +62,7 @@ func (d *directory) sums(names []string) ([]string, error) {
 		}
 		running.Write([]byte(name))
 		first, _, _ := strings.Cut(string(text), "\n")
-		if m := atlasDirective.FindStringSubmatch(strings.TrimSpace(first)); m != nil && m[1] == "sum" && strings.TrimSpace(m[2]) == "ignore" {
+		if m := atlasDirective().FindStringSubmatch(strings.TrimSpace(first)); m != nil && m[1] == "sum" && strings.TrimSpace(m[2]) == "ignore" {
 			continue
 		}
 		running.Write(text)

@@ -3,10 +3,11 @@ package migrate
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // dbmateBlock begins a block of dbmate.
-var dbmateBlock = regexp.MustCompile(`^--\s*migrate:(up|down)(\s|$)`)
+var dbmateBlock = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^--\s*migrate:(up|down)(\s|$)`) })
 
 // parseDbmate reads a file of dbmate: pkg/dbmate/migration.go of github.com/amacneil/dbmate. It may have several pairs of
 // blocks, each of which is a transaction.
@@ -29,11 +30,11 @@ func (f *file) parseDbmate() (Script, error) {
 		return err
 	}
 	for _, n := range f.notes {
-		if !marks[2].mark.MatchString(n.text) {
+		if !marks()[2].mark.MatchString(n.text) {
 			continue
 		}
 		bad := func(why, hint string) (Script, error) { return Script{}, refuse(Dbmate, f.name, n.line, why, hint) }
-		m := dbmateBlock.FindStringSubmatch(n.text)
+		m := dbmateBlock().FindStringSubmatch(n.text)
 		if m == nil || n.indented {
 			return bad("dbmate takes the line for a comment", "begin it with -- migrate:up or -- migrate:down")
 		}

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"nself.org/embeddedpg/internal/fault"
 )
@@ -142,7 +143,7 @@ func (d *directory) add(f *file, name string) {
 }
 
 // goMigration is a migration of goose that is a program.
-var goMigration = regexp.MustCompile(`^[0-9]+_.+\.go$`)
+var goMigration = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]+_.+\.go$`) })
 
 // settle finds out what the directory says of its files.
 func (d *directory) settle() error {
@@ -169,7 +170,7 @@ func (d *directory) settle() error {
 			}
 			d.byName = true
 			d.claim(Atlas)
-		case goose && goMigration.MatchString(name) && !strings.HasSuffix(name, "_test.go"):
+		case goose && goMigration().MatchString(name) && !strings.HasSuffix(name, "_test.go"):
 			return refuse(Goose, d.show(path.Join(d.name, name)), 0, "a migration in Go cannot be run from here", "have goose apply the directory")
 		}
 	}

@@ -13,7 +13,7 @@ func (f *file) parseSQLMigrate() (Script, error) {
 	begin := 0
 	block := 0 // line of the StatementBegin that is open
 	for _, n := range f.notes {
-		if !marks[1].mark.MatchString(n.text) {
+		if !marks()[1].mark.MatchString(n.text) {
 			continue
 		}
 		bad := func(why, hint string) (Script, error) { return Script{}, refuse(SQLMigrate, f.name, n.line, why, hint) }

@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"nself.org/embeddedpg/internal/fault"
 )
@@ -59,47 +60,51 @@ func notes(text string) []note {
 	return list
 }
 
-// marks tell whose file it is. The first that matches a line decides.
-var marks = []struct {
-	tool Tool
+// mark is what a line of a tool's files looks like.
+type mark[T any] struct {
+	tool T
 	mark *regexp.Regexp
-}{
-	{Goose, regexp.MustCompile(`(?i)^--\s*\+goose\b`)},
-	{SQLMigrate, regexp.MustCompile(`^--\s*\+migrate\b`)},
-	{Dbmate, regexp.MustCompile(`^--\s*migrate:`)},
-	{Tern, regexp.MustCompile(`^` + ternSplit + `|^` + ternNoTransaction)},
-	{Atlas, atlasDirective},
 }
+
+// marks tell whose file it is. The first that matches a line decides.
+var marks = sync.OnceValue(func() []mark[Tool] {
+	return []mark[Tool]{
+		{Goose, regexp.MustCompile(`(?i)^--\s*\+goose\b`)},
+		{SQLMigrate, regexp.MustCompile(`^--\s*\+migrate\b`)},
+		{Dbmate, regexp.MustCompile(`^--\s*migrate:`)},
+		{Tern, regexp.MustCompile(`^` + ternSplit + `|^` + ternNoTransaction)},
+		{Atlas, atlasDirective()},
+	}
+})
 
 // foreign are the marks of tools whose files are refused.
-var foreign = []struct {
-	tool string
-	mark *regexp.Regexp
-}{
-	{"Liquibase", regexp.MustCompile(`(?i)^--\s*liquibase formatted sql`)},
-	{"Micrate", regexp.MustCompile(`(?i)^--\s*\+micrate\b`)},
-	{"Rambler", regexp.MustCompile(`(?i)^--\s*rambler (up|down)\b`)},
-	{"node-pg-migrate", regexp.MustCompile(`(?i)^--\s*(up|down) migration$`)},
-	{"Play Evolutions", regexp.MustCompile(`^(#|--)\s*(---\s*)?!(Ups|Downs)\b`)},
-	{"MyBatis Migrations", regexp.MustCompile(`^--\s*//\s*@UNDO\b`)},
-	{"an unknown tool", regexp.MustCompile(`(?i)^--\s*\+\w+\s+(up|down)\b`)},
-}
+var foreign = sync.OnceValue(func() []mark[string] {
+	return []mark[string]{
+		{"Liquibase", regexp.MustCompile(`(?i)^--\s*liquibase formatted sql`)},
+		{"Micrate", regexp.MustCompile(`(?i)^--\s*\+micrate\b`)},
+		{"Rambler", regexp.MustCompile(`(?i)^--\s*rambler (up|down)\b`)},
+		{"node-pg-migrate", regexp.MustCompile(`(?i)^--\s*(up|down) migration$`)},
+		{"Play Evolutions", regexp.MustCompile(`^(#|--)\s*(---\s*)?!(Ups|Downs)\b`)},
+		{"MyBatis Migrations", regexp.MustCompile(`^--\s*//\s*@UNDO\b`)},
+		{"an unknown tool", regexp.MustCompile(`(?i)^--\s*\+\w+\s+(up|down)\b`)},
+	}
+})
 
 // flywayName is a name of Flyway's or refinery's: V1__name.sql, U1__name.sql, R__name.sql.
-var flywayName = regexp.MustCompile(`^([VUB][0-9][0-9._]*|R)__.+\.sql$`)
+var flywayName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([VUB][0-9][0-9._]*|R)__.+\.sql$`) })
 
 // toolOf finds out whose file it is.
 func toolOf(name string, list []note) (Tool, error) {
-	if flywayName.MatchString(path.Base(name)) {
+	if flywayName().MatchString(path.Base(name)) {
 		return Plain, refuse("Flyway or refinery", name, 0, "the name is one of theirs", "name it with its number first, like 001_name.sql, or have that tool apply it")
 	}
 	for _, n := range list {
-		for _, m := range marks {
+		for _, m := range marks() {
 			if m.mark.MatchString(n.text) {
 				return m.tool, nil
 			}
 		}
-		for _, m := range foreign {
+		for _, m := range foreign() {
 			if m.mark.MatchString(n.text) {
 				return Plain, refuse(m.tool, name, n.line, "its files are not understood", "have that tool apply it")
 			}

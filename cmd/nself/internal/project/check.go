@@ -120,7 +120,7 @@ func distinct(s string) int {
 // a *fault.Error; they are joined.
 func (p *Project) Check() error {
 	var errs []error
-	if !composeName.MatchString(p.Name) {
+	if !composeName().MatchString(p.Name) {
 		errs = append(errs, &fault.Error{Op: "use PROJECT_NAME", Path: p.Name, Err: errors.New("it is no name for a Docker Compose project"), Hint: "use lower-case letters, digits, - and _, and begin with a letter or digit"})
 	}
 	for _, name := range []string{"POSTGRES_PASSWORD", "HASURA_GRAPHQL_ADMIN_SECRET", "HASURA_JWT_KEY"} {
@@ -134,7 +134,7 @@ func (p *Project) Check() error {
 		}
 	}
 	for _, name := range []string{"BASE_DOMAIN", "HASURA_ROUTE", "AUTH_ROUTE"} {
-		if v := p.Get(name); !hostName.MatchString(v) || name != "BASE_DOMAIN" && strings.Contains(v, ".") {
+		if v := p.Get(name); !hostName().MatchString(v) || name != "BASE_DOMAIN" && strings.Contains(v, ".") {
 			errs = append(errs, &fault.Error{Op: "use " + name, Path: v, Err: errors.New("it is no name for a host"), Hint: "use lower-case letters, digits and -"})
 		}
 	}

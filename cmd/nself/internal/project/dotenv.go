@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
 
@@ -49,7 +50,7 @@ func malformed(shown string, line int, err error) error {
 	return &fault.Error{Op: "read", Path: fmt.Sprintf("%s:%d", shown, line), Err: err, Hint: "each line is NAME=value, or a comment that begins with #"}
 }
 
-var validName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var validName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) })
 
 // checkSyntax finds what the library lets pass or reports with the value in the message: lines that are no
 // assignment, and text behind a closing quote. It returns the names that are set, each with the first line that
@@ -70,7 +71,7 @@ func checkSyntax(text string) (names map[string]int, line int, err error) {
 			return nil, i + 1, errors.New("there is no = in the line")
 		}
 		name := strings.TrimRight(line[:at], " \t")
-		if !validName.MatchString(name) {
+		if !validName().MatchString(name) {
 			return nil, i + 1, errors.New("what stands before the = is no name of a variable")
 		}
 		if _, ok := names[name]; !ok {
@@ -112,14 +113,18 @@ func closingQuote(value string) int {
 }
 
 var (
-	literal   = regexp.MustCompile(`(?s)(^|[=:])[ \t]*'(\\.|[^'\\])*'|(?m:^[ \t]*#.*$)| #.*`)
-	reference = regexp.MustCompile(`\\\$|\$\$|\$([A-Za-z_][A-Za-z0-9_]*)|\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+	literal = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?s)(^|[=:])[ \t]*'(\\.|[^'\\])*'|(?m:^[ \t]*#.*$)| #.*`)
+	})
+	reference = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\\\$|\$\$|\$([A-Za-z_][A-Za-z0-9_]*)|\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+	})
 )
 
 // checkReferences finds variables that are used, without a default, and set nowhere: mostly a password with a $ in it.
 func checkReferences(text string, names map[string]int, vars lookup) (int, error) {
-	blank := literal.ReplaceAllStringFunc(text, func(s string) string { return strings.Repeat("\n", strings.Count(s, "\n")) })
-	for _, m := range reference.FindAllStringSubmatchIndex(blank, -1) {
+	blank := literal().ReplaceAllStringFunc(text, func(s string) string { return strings.Repeat("\n", strings.Count(s, "\n")) })
+	for _, m := range reference().FindAllStringSubmatchIndex(blank, -1) {
 		name := ""
 		for _, group := range []int{2, 4} {
 			if m[group] >= 0 {
@@ -157,7 +162,7 @@ func quote(value string) (string, error) {
 		return "", errors.New("the value contains a line break or a zero byte")
 	}
 	candidates := []string{"'" + value + "'", `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`).Replace(value) + `"`}
-	if plain.MatchString(value) {
+	if plain().MatchString(value) {
 		candidates = slices.Insert(candidates, 0, value)
 	}
 	for _, c := range candidates {
@@ -171,7 +176,7 @@ func quote(value string) (string, error) {
 	return "", errors.New("the value cannot be written into an environment file")
 }
 
-var plain = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,=-]+$`)
+var plain = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_./:@%+,=-]+$`) })
 
 // WriteEnv returns the text of an environment file with these variables, sorted by name.
 func WriteEnv(vars map[string]string) ([]byte, error) {

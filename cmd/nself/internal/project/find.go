@@ -4,10 +4,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 )
 
 // ours is a line of a .env that nself has written, or that is for it.
-var ours = regexp.MustCompile(`(?m)^[ \t]*(export[ \t]+)?(PROJECT_NAME|NSELF_[A-Z_]+|POSTGRES_[A-Z_]+)[ \t]*[=:]`)
+var ours = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^[ \t]*(export[ \t]+)?(PROJECT_NAME|NSELF_[A-Z_]+|POSTGRES_[A-Z_]+)[ \t]*[=:]`)
+})
 
 // Find returns the directory of the project that dir, an absolute path, is in: dir, or the nearest one above it that has an
 // embedded database, or a .env with variables of nself's. If there is none it is dir, where a project may begin. As with
@@ -30,7 +33,7 @@ func isProject(dir string) bool {
 		return true
 	}
 	b, err := os.ReadFile(filepath.Join(dir, ".env"))
-	return err == nil && ours.Match(b)
+	return err == nil && ours().Match(b)
 }
 
 func trusted(dir, from string) bool {

@@ -31,7 +31,7 @@ func Init(dir string, o InitOptions) (string, error) {
 	if name == "" {
 		name = projectName(filepath.Base(dir))
 	}
-	if !composeName.MatchString(name) || databaseName(name) == "" {
+	if !composeName().MatchString(name) || databaseName(name) == "" {
 		return "", &fault.Error{Op: "name the project", Path: name, Err: errors.New("it is no name for a Docker Compose project"), Hint: "give one of lower-case letters, digits, - and _: nself init --name NAME"}
 	}
 	if strings.ContainsAny(o.Domain, " \t\r\n'\"$/;") {

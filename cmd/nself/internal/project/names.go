@@ -3,16 +3,19 @@ package project
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // maxName is the longest name of a role or database in bytes: NAMEDATALEN-1, src/include/pg_config_manual.h.
 const maxName = 63
 
 // composeName is what Docker Compose takes as a project's name.
-var composeName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
+var composeName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`) })
 
 // hostName is a host's name, in lower case.
-var hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+var hostName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+})
 
 // projectName makes a name for Docker Compose from a directory's; "" if nothing is left of it.
 func projectName(dir string) string {
