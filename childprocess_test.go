@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/internal/testenv"
 )
 
 // serverPid is the process that a data directory's server runs in.
@@ -196,9 +197,7 @@ func TestChildProcessHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := serverPid(t, s.DataDir())
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	testenv.Stop(t, pid)
 	var e *embeddedpg.Error
 	if err := s.Close(); !errors.As(err, &e) || e.Path != s.DataDir() || e.Hint == "" || !strings.Contains(e.Err.Error(), "did not answer") {
 		t.Errorf("Close: %v", err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
+	"nself.org/embeddedpg/internal/testenv"
 )
 
 // look asks status for the supervisor's state, whatever it is; false if status says none.
@@ -160,9 +161,7 @@ func TestStopHung(t *testing.T) {
 	p := newProject(t)
 	p.start()
 	p.query("CREATE TABLE t AS SELECT 7 AS i")
-	if err := syscall.Kill(p.state().ServerPID, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	testenv.Stop(t, p.state().ServerPID)
 	if out := p.ok("stop", "--timeout", "1s"); !strings.Contains(out, "within 1s, and was killed") || !strings.Contains(out, "recovers") {
 		t.Errorf("stop of a hung database: %q", out)
 	}
