@@ -1,8 +1,8 @@
 #!/bin/bash
-# Makes the sid root that everything is built in, once; later runs only check it.
+# Makes the sid root that everything is built in, once; later runs check it, and add what the lock has named since.
 # Needs root, debootstrap and the network.
 #
-#	root.sh             make it, or check it
+#	root.sh             make it, or check and complete it
 #	root.sh --verify    only check: are the tools those of wasm.lock?
 #	root.sh --versions  print its tools as wasm.lock has them
 # shellcheck disable=SC2016 # dpkg and apt expand these
@@ -22,7 +22,7 @@ verify() {
 }
 
 make_root() {
-	local release mirror packages
+	local release mirror
 	# shellcheck source=/dev/null
 	release=$(. /etc/os-release && echo "$VERSION_CODENAME")
 	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' "Release: $release" | head -n 1)
@@ -37,10 +37,15 @@ make_root() {
 	echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/99embeddedpg"
 	sed -n 's/^deb /deb-src /p' "$root/etc/apt/sources.list" >>"$root/etc/apt/sources.list.d/sources.list"
 	cp /etc/resolv.conf "$root/etc/resolv.conf"
-	sid_online apt-get update
-	mapfile -t packages < <(lock tool | sed 's/ /=/' && lock test)
-	DEBIAN_FRONTEND=noninteractive sid_online apt-get install -y --no-install-recommends "${packages[@]}"
+	install_packages
 	touch "$root/.complete"
+}
+
+install_packages() {
+	local packages
+	mapfile -t packages < <(lock tool | sed 's/ /=/' && lock test)
+	sid_online apt-get update
+	DEBIAN_FRONTEND=noninteractive sid_online apt-get install -y --no-install-recommends "${packages[@]}"
 }
 
 case ${1:-} in
@@ -48,6 +53,7 @@ case ${1:-} in
 --verify) verify ;;
 *)
 	[ -e "$root/.complete" ] || make_root
+	(verify) 2>/dev/null || install_packages # the lock has named more since
 	verify
 	;;
 esac
