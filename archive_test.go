@@ -19,32 +19,33 @@ func TestArchiveFails(t *testing.T) {
 	ctx := context.Background()
 	for _, tt := range []struct {
 		name string
-		do   func(t *testing.T, dir string)
+		do   func(t *testing.T, s *embeddedpg.Server, dir string)
 	}{
-		{"moved", func(t *testing.T, dir string) { try(t, os.Rename(dir, dir+".moved")) }},
-		{"moved and made again", func(t *testing.T, dir string) {
+		{"moved", func(t *testing.T, _ *embeddedpg.Server, dir string) { try(t, os.Rename(dir, dir+".moved")) }},
+		{"moved and made again", func(t *testing.T, _ *embeddedpg.Server, dir string) {
 			try(t, os.Rename(dir, dir+".moved"))
 			try(t, os.Mkdir(dir, 0o700))
 		}},
-		{"removed", func(t *testing.T, dir string) { try(t, os.RemoveAll(dir)) }},
-		{"made again", func(t *testing.T, dir string) {
+		{"removed", func(t *testing.T, _ *embeddedpg.Server, dir string) { try(t, os.RemoveAll(dir)) }},
+		{"made again", func(t *testing.T, _ *embeddedpg.Server, dir string) {
 			try(t, os.RemoveAll(dir))
 			try(t, os.Mkdir(dir, 0o700))
 		}},
-		{"another cluster's", func(t *testing.T, dir string) { // basic_archive does not replace a file of other contents
-			try(t, os.WriteFile(filepath.Join(dir, "000000010000000000000001"), []byte("another's"), 0o600))
+		{"another cluster's", func(t *testing.T, s *embeddedpg.Server, dir string) { // basic_archive does not replace a file of other contents
+			segment := one[string](t, connect(t, s), "SELECT pg_walfile_name(pg_current_wal_lsn())")
+			try(t, os.WriteFile(filepath.Join(dir, segment), []byte("another's"), 0o600))
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			top := t.TempDir()
-			config := embeddedpg.Config{DataDir: newCluster(t), ArchiveDir: filepath.Join(top, "archive")}
+			config := embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword, ArchiveDir: filepath.Join(top, "archive")}
 			s := start(t, config)
 			defer s.Close()
 			if err := s.CheckArchive(ctx); err != nil {
 				t.Fatal(err)
 			}
-			tt.do(t, config.ArchiveDir)
+			tt.do(t, s, config.ArchiveDir)
 			o := embeddedpg.BackupOptions{Dir: filepath.Join(top, "backups")}
 			if b, err := s.BaseBackup(ctx, o); err == nil {
 				t.Errorf("made %s", b.ID)
