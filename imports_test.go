@@ -10,7 +10,7 @@ import (
 // layers are the packages of this module from the bottom up: a package imports only packages of layers below its
 // own. Commands and tests stand on top.
 var layers = [][]string{
-	{"internal/abi", "internal/fault", "internal/wasmfile", "internal/wasm2llvm"},
+	{"internal/abi", "internal/fault", "internal/wasmfile", "wasm2llvm"},
 	{"internal/vfs", "internal/image", "internal/sqlwire", "internal/hostdir", "internal/ring"},
 	{"internal/kernel", "internal/vfs/vfstest", "internal/testenv", "internal/connect", "internal/migrate"},
 	{"internal/vm"},

@@ -97,7 +97,7 @@ arm64() {
 		translator -run 'Specification' -target aarch64
 		return
 	fi
-	made=$cache/suites/arm64-$(git ls-files -s internal/image/'*.wasm*' internal/wasm2llvm internal/vm/wasm2llvm.h wasm/native.sh | sha256sum | cut -c 1-16)
+	made=$cache/suites/arm64-$(git ls-files -s internal/image/'*.wasm*' wasm2llvm internal/vm/wasm2llvm.h wasm/native.sh | sha256sum | cut -c 1-16)
 	mkdir -p "$made/native"
 	for module in postgres initdb pgtools; do
 		[ -e "internal/image/native/arm64/$module.zst" ] || # the program holds it

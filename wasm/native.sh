@@ -23,7 +23,7 @@ done
 [ $# = 2 ] || die "usage: native.sh [-target x86_64|aarch64] [-profile FILE] [-counters] MODULE.wasm FOLDER"
 module=$(realpath "$1") out=$2
 hash=$(sha256sum "$module" | cut -c 1-64)
-runtime=$top/internal/wasm2llvm/runtime
+runtime=$top/wasm2llvm/runtime
 work=${NATIVE_WORK:-}
 if [ -z "$work" ]; then
 	work=$(mktemp -d "${TMPDIR:-/tmp}/native.XXXXXX")

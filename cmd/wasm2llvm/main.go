@@ -6,7 +6,7 @@
 //	go run ./cmd/wasm2llvm -attach IMAGE [-target PROCESSOR] MODULE.wasm
 //
 // It prints what opt and llc should be told, and "side" if the module is a side module. With -attach
-// it puts a side module's compiled code into the module's file. See package internal/wasm2llvm for what the code needs
+// it puts a side module's compiled code into the module's file. See package wasm2llvm for what the code needs
 // of a host.
 package main
 
@@ -20,8 +20,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"nself.org/embeddedpg/internal/wasm2llvm"
 	"nself.org/embeddedpg/internal/wasmfile"
+	"nself.org/embeddedpg/wasm2llvm"
 )
 
 func main() {

@@ -1,7 +1,7 @@
 //go:build (linux || darwin) && (amd64 || arm64)
 
 /*
- * Programs as native code, made ahead of time from the same module by internal/wasm2llvm: an image
+ * Programs as native code, made ahead of time from the same module by wasm2llvm: an image
  * (native_map.c) and what wasm2llvm.h says of it. An instance is a reservation of address space with
  * the state below the memory; traps are signals (native_signal.c).
  *

@@ -14,9 +14,9 @@ import (
 	"testing"
 
 	"nself.org/embeddedpg/internal/vm"
-	"nself.org/embeddedpg/internal/wasm2llvm"
 	"nself.org/embeddedpg/internal/wasmfile"
 	"nself.org/embeddedpg/tests/wasm2llvm/toolchain"
+	"nself.org/embeddedpg/wasm2llvm"
 )
 
 // With EMBEDDEDPG_TEST_NATIVE=1 every program of these tests runs as native code, made for it; that

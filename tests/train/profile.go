@@ -13,7 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"nself.org/embeddedpg/internal/image"
-	"nself.org/embeddedpg/internal/wasm2llvm"
+	"nself.org/embeddedpg/wasm2llvm"
 )
 
 // The sections of LLVM's instrumentation, and a record of the first: __llvm_profile_data in

@@ -15,8 +15,8 @@ import (
 
 	"github.com/bytecodealliance/wasmtime-go/v44"
 
-	"nself.org/embeddedpg/internal/wasm2llvm"
 	"nself.org/embeddedpg/tests/wasm2llvm/oracle"
+	"nself.org/embeddedpg/wasm2llvm"
 )
 
 var (

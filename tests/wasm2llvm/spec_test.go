@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"nself.org/embeddedpg/internal/wasm2llvm"
+	"nself.org/embeddedpg/wasm2llvm"
 )
 
 // suites are the folders of the specification's tests: version 2.0, and proposals.

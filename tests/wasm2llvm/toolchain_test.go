@@ -1,4 +1,4 @@
-// Package wasm2llvm_test runs what internal/wasm2llvm translates: the specification's own tests
+// Package wasm2llvm_test runs what wasm2llvm translates: the specification's own tests
 // (TestSpecification), and random modules beside wasmtime (TestDifferential). Both need LLVM 22
 // from the Debian root of wasm/root.sh, in EMBEDDEDPG_DEBIAN_ROOT, and a C compiler;
 // tests/suites.sh translator gives them what they need. With -target aarch64 the code is for arm64
@@ -14,8 +14,8 @@ import (
 	"sync"
 	"testing"
 
-	"nself.org/embeddedpg/internal/wasm2llvm"
 	"nself.org/embeddedpg/tests/wasm2llvm/toolchain"
+	"nself.org/embeddedpg/wasm2llvm"
 )
 
 var target = flag.String("target", string(toolchain.Own()), "the processor to make code for: x86_64 or aarch64")

@@ -1,4 +1,4 @@
-// Package oracle makes a wasmtime engine that runs what internal/wasm2llvm translates, exceptions
+// Package oracle makes a wasmtime engine that runs what wasm2llvm translates, exceptions
 // included, for the tests that compare the two. wasmtime's Go package cannot switch exceptions on;
 // its C library can.
 package oracle

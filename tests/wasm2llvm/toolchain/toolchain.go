@@ -1,4 +1,4 @@
-// Package toolchain compiles, for tests, what internal/wasm2llvm translates: with LLVM 22 of the
+// Package toolchain compiles, for tests, what wasm2llvm translates: with LLVM 22 of the
 // Debian root that wasm/root.sh makes, and a C compiler for the runtime. What it makes for another
 // processor than the host's runs under qemu.
 package toolchain
@@ -12,7 +12,7 @@ import (
 	"runtime"
 	"slices"
 
-	"nself.org/embeddedpg/internal/wasm2llvm"
+	"nself.org/embeddedpg/wasm2llvm"
 )
 
 // RootVariable is the environment variable with the Debian root's folder.

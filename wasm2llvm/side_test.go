@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"nself.org/embeddedpg/internal/wasm2llvm"
+	"nself.org/embeddedpg/wasm2llvm"
 )
 
 const dylink = "\x00\x08dylink.0\x01\x04\x00\x00\x00\x00"

@@ -31,7 +31,6 @@
 //
 // With [Options.Exact] the code does what the specification says, to the bit. Without it LLVM has
 // more freedom, and two things differ: a load whose result is not used need not trap when it is out
-// of bounds, and min, max and arithmetic that changes nothing (x·1) may
-// return a signalling NaN as it is. What a
-// store has written before a trap may not be in memory yet.
+// of bounds, and min, max and arithmetic that changes nothing (x·1) may return a signalling NaN as
+// it is. What a store has written before a trap may not be in memory yet.
 package wasm2llvm

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"nself.org/embeddedpg/internal/wasm2llvm"
+	"nself.org/embeddedpg/wasm2llvm"
 )
 
 // module makes a binary module of sections: the ID, and the content of each.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"nself.org/embeddedpg/internal/wasm2llvm"
+	"nself.org/embeddedpg/wasm2llvm"
 )
 
 // twoFunctions is a module whose first function is exported as "one"; first and second are their
