@@ -145,9 +145,20 @@ func (s *Server) Close() error {
 }
 
 func (s *Server) close() error {
+	end := (*Server).closeHere
 	if s.child != nil {
-		return s.child.close(s.cfg.ShutdownTimeout)
+		end = (*Server).closeChild
 	}
+	errs := []error{end(s)}
+	for _, dir := range s.temp {
+		errs = append(errs, dir.Remove())
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Server) closeChild() error { return s.child.close(s.cfg.ShutdownTimeout) }
+
+func (s *Server) closeHere() error {
 	var errs []error
 	if s.listeners != nil {
 		errs = append(errs, s.listeners.Close())
@@ -163,9 +174,6 @@ func (s *Server) close() error {
 	}
 	if s.cluster != nil {
 		errs = append(errs, s.cluster.Close())
-	}
-	for _, dir := range s.temp {
-		errs = append(errs, dir.Remove())
 	}
 	return errors.Join(errs...)
 }

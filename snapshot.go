@@ -16,15 +16,18 @@ import (
 // Where the file system shares blocks between files (Btrfs, XFS, APFS) it takes little time and room; elsewhere it
 // takes as much as copying the data directory does. Unlogged tables are empty in it, as after a crash.
 //
-// Config.CopyFrom starts a server on a copy of the snapshot. The snapshot is a data directory as well: Config.DataDir, or
+// Config.CopyFrom starts a server on a copy of the snapshot, and Branch one on a snapshot that it makes. The snapshot is a data directory as well: Config.DataDir, or
 // a native PostgreSQL 18, opens it as it is. It has the system identifier of the original, so the write-ahead log of
 // both must not be archived to one place. To keep data safe from the loss of a disk, make a backup instead.
 //
 // It needs the setting wal_level to be replica (the default) or logical, and one free replication slot. If ctx ends
 // before, or anything fails, nothing is left of the copy. A directory that is not empty is an *Error.
-func (s *Server) Snapshot(ctx context.Context, dir string) error { return public(s.snapshot(ctx, dir)) }
+func (s *Server) Snapshot(ctx context.Context, dir string) error {
+	return public(s.snapshot(ctx, dir, s.cfg.volatile()))
+}
 
-func (s *Server) snapshot(ctx context.Context, dir string) error {
+// snapshot makes one that is volatile if it need not survive a power failure.
+func (s *Server) snapshot(ctx context.Context, dir string, volatile bool) error {
 	target, err := cluster.Open(dir)
 	if err != nil {
 		return err
@@ -38,7 +41,7 @@ func (s *Server) snapshot(ctx context.Context, dir string) error {
 		return fmt.Errorf("make a snapshot: %w", err)
 	}
 	defer conn.Close() // of a session that has not stopped it yet, this ends the backup
-	return target.Snapshot(ctx, s.DataDir(), &onlineBackup{conn: conn}, s.cfg.volatile())
+	return target.Snapshot(ctx, s.DataDir(), &onlineBackup{conn: conn}, volatile)
 }
 
 // query opens a session of the superuser, in a database that is there. A session in template1 would keep others from

@@ -24,9 +24,9 @@ type copyOptions struct {
 const copyBlock = 256 << 10
 
 // copyTree copies the directories and regular files below from into the existing directory to, several at a time.
-// Where the file system can, a copy shares its blocks with the original until one of them is written to. Links and
-// other kinds of files are refused: a data directory has none that this server can use.
-func copyTree(ctx context.Context, from, to string, o copyOptions) error {
+// Where the file system can, a copy shares its blocks with the original until one of them is written to; shared reports
+// whether all do. Links and other kinds of files are refused: a data directory has none that this server can use.
+func copyTree(ctx context.Context, from, to string, o copyOptions) (shared bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	names := make(chan string, 64)
@@ -46,7 +46,7 @@ func copyTree(ctx context.Context, from, to string, o copyOptions) error {
 			}
 		})
 	}
-	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -81,7 +81,7 @@ func copyTree(ctx context.Context, from, to string, o copyOptions) error {
 	if err == nil {
 		err = context.Cause(ctx)
 	}
-	return err
+	return !c.plain.Load(), err
 }
 
 // copier copies files between the same two file systems. Its methods are safe for concurrent use.

@@ -45,15 +45,15 @@ const (
 
 // Create makes the cluster, of the seed if it can, else with initdb.
 func (c *Cluster) Create(ctx context.Context, p Programs, o CreateOptions) error {
-	return c.place(opCreate, o.Volatile, func(data string) error {
+	return c.place(opCreate, o.Volatile, func(data string) (shared bool, err error) {
 		fill := initdb
 		if o.CanSeed() {
 			fill = sow
 		}
 		if err := fill(ctx, p, data, o); err != nil {
-			return err
+			return false, err
 		}
-		return createDatabase(ctx, p, data, o)
+		return false, createDatabase(ctx, p, data, o)
 	})
 }
 
@@ -81,8 +81,9 @@ func sow(ctx context.Context, _ Programs, data string, o CreateOptions) error {
 }
 
 // place puts a new cluster into the data directory: fill makes it in an empty directory beside it, which then takes
-// its place in one rename. Until then the data directory stays empty, whatever happens.
-func (c *Cluster) place(op string, volatile bool, fill func(data string) error) (err error) {
+// its place in one rename. Until then the data directory stays empty, whatever happens. fill reports whether the files
+// share their blocks with others.
+func (c *Cluster) place(op string, volatile bool, fill func(data string) (shared bool, err error)) error {
 	if !c.empty {
 		return &fault.Error{Op: op, Path: c.dir, Err: errors.New("the directory is not empty")}
 	}
@@ -97,8 +98,12 @@ func (c *Cluster) place(op string, volatile bool, fill func(data string) error) 
 	defer os.RemoveAll(stage)
 
 	data := filepath.Join(stage, stageData)
-	err = fill(data)
-	if err == nil && !volatile {
+	shared, err := fill(data)
+	switch {
+	case err != nil || volatile:
+	case shared:
+		err = hostdir.SyncFileSystem(data)
+	default:
 		err = hostdir.SyncTree(data)
 	}
 	if err != nil {

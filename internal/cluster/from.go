@@ -35,7 +35,7 @@ func (c *Cluster) CopyFrom(ctx context.Context, from string, volatile bool) erro
 	if err != nil {
 		return fmt.Errorf("%s: %w", opFrom, err)
 	}
-	return c.place(opFrom, volatile, func(data string) error {
+	return c.place(opFrom, volatile, func(data string) (shared bool, err error) {
 		return copyTree(ctx, from, data, copyOptions{skip: skipStopped, holes: volatile})
 	})
 }

@@ -28,32 +28,32 @@ type Backup interface {
 // calls of b files change while they are copied; recovery, with which every start of the copy begins, makes them those
 // of the moment of Stop from the write-ahead log.
 func (c *Cluster) Snapshot(ctx context.Context, from string, b Backup, volatile bool) error {
-	return c.place(opSnapshot, volatile, func(data string) error {
+	return c.place(opSnapshot, volatile, func(data string) (shared bool, err error) {
 		if err := b.Start(ctx); err != nil {
-			return &fault.Error{Op: opSnapshot, Path: c.dir, Err: err}
+			return false, &fault.Error{Op: opSnapshot, Path: c.dir, Err: err}
 		}
-		if err := copyTree(ctx, from, data, copyOptions{skip: skipRunning, gone: true}); err != nil {
-			return err
+		if shared, err = copyTree(ctx, from, data, copyOptions{skip: skipRunning, gone: true}); err != nil {
+			return false, err
 		}
 		if err := copyControl(from, data); err != nil {
-			return err
+			return false, err
 		}
 		label, wal, err := b.Stop(ctx)
 		if err != nil {
-			return &fault.Error{Op: opSnapshot, Path: c.dir, Err: err}
+			return false, &fault.Error{Op: opSnapshot, Path: c.dir, Err: err}
 		}
 		if err := outside(data); err != nil {
-			return err
+			return false, err
 		}
 		var files copier
 		buf := make([]byte, copyBlock)
 		for _, name := range wal {
 			if err := files.file(filepath.Join(from, "pg_wal", name), filepath.Join(data, "pg_wal", name), buf); err != nil {
-				return err
+				return false, err
 			}
 		}
 		// The label makes recovery begin at the checkpoint of Start, not at the one that the copied pg_control names.
-		return os.WriteFile(filepath.Join(data, "backup_label"), []byte(label), 0o600)
+		return shared, os.WriteFile(filepath.Join(data, "backup_label"), []byte(label), 0o600)
 	})
 }
 
