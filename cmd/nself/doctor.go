@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,12 +26,14 @@ type finding struct {
 	Status string `json:"status"` // ok, warning or failure
 	Detail string `json:"detail"`
 	Hint   string `json:"hint,omitempty"`
+
+	Elapsed time.Duration `json:"elapsed,omitempty"` // of a check that takes its time
 }
 
 const exitWarnings exitCode = 2
 
 func newDoctor(p *project) *cobra.Command {
-	var fix bool
+	var fix, self bool
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what would keep the backend from running",
@@ -38,14 +41,25 @@ func newDoctor(p *project) *cobra.Command {
 wrong and what to do about it, and by which route containers reach the database and why. A missing
 Docker is not a failure in a project whose embedded database does not use it.
 
+With --selftest, look at the machine instead: start a temporary server and check sockets, signals, memory,
+parallel queries, durability with a crash, backups and more, one line each. It takes some seconds, and says
+whether nself can be relied on here; where it cannot, its lines are what to send us.
+
 The exit code is 0 if all is well, 1 with a failure, 2 with warnings alone.`,
+		Example: `  nself doctor
+  nself doctor --selftest`,
 		Args: cobra.NoArgs,
 		// A .env that cannot be read is a finding, and no reason not to look at the rest.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 	}
 	asJSON := jsonFlag(c)
 	c.Flags().BoolVar(&fix, "fix", false, "make .env files readable by this user alone")
+	c.Flags().BoolVar(&self, "selftest", false, "check this machine on a temporary server, not the project")
+	c.MarkFlagsMutuallyExclusive("fix", "selftest")
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		if self {
+			return selftestCommand(cmd, *asJSON)
+		}
 		findings := []finding{}
 		if err := p.load(cmd); err != nil {
 			findings = append(findings, failed("configuration", err))
@@ -80,6 +94,9 @@ func verdict(findings []finding) error {
 func printFindings(w io.Writer, findings []finding) {
 	for _, f := range findings {
 		colour := map[string]string{"ok": green, "warning": yellow, "failure": red}[f.Status]
+		if f.Elapsed > 0 {
+			f.Detail += fmt.Sprintf(" (%.2f s)", f.Elapsed.Seconds())
+		}
 		fmt.Fprintf(w, "%s %-15s %s\n", paint(w, colour, fmt.Sprintf("%-8s", f.Status)), f.Check, f.Detail)
 		if f.Hint != "" {
 			fmt.Fprintf(w, "%-8s %-15s %s\n", "", "", f.Hint)

@@ -77,11 +77,11 @@ const promise = `compose.URL: service url note
 ledger.Report: version name path outside elapsed
 ledger.Step: version name path state applied
 main.buildReport: changed kept route kind listen host why
-main.finding: check status detail hint
+main.finding: check status detail hint elapsed
 main.healthReport: healthy total unhealthy reasons
 main.listed: id name tag created format database server_version size path damaged
 main.listedDatabase: name owner size connections
-main.report: timestamp services name status healthy duration details state pid phase version control socket_dir port user database listen shared transient started failure runtime project name server_pid last_crash at reason log restarts archive archive_id oom_kills checks check status detail hint summary total healthy unhealthy metrics connections max_connections size wal commits rollbacks deadlocks bad_checksums
+main.report: timestamp services name status healthy duration details state pid phase version control socket_dir port user database listen shared transient started failure runtime project name server_pid last_crash at reason log restarts archive archive_id oom_kills checks check status detail hint elapsed summary total healthy unhealthy metrics connections max_connections size wal commits rollbacks deadlocks bad_checksums
 main.runningProject: name status project runtime gone pid listen since
 main.versions: nself commit postgresql module_sha256 engine go platform
 supervisor.LogRecord: time level message pid sqlstate backend database user application detail hint query context statement other`
