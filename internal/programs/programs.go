@@ -121,13 +121,6 @@ func load(ctx context.Context, o Options) (s *Set, err error) {
 			s.Close()
 		}
 	}()
-	files, err := image.FS()
-	if err != nil {
-		return s, err
-	}
-	if s.image, err = vfs.NewImage(files); err != nil {
-		return s, err
-	}
 	if s.vm, err = vm.New(vm.Config{Log: log}); err != nil {
 		return s, err
 	}
@@ -158,6 +151,10 @@ func load(ctx context.Context, o Options) (s *Set, err error) {
 		}
 	}
 	var group errgroup.Group
+	group.Go(func() (err error) {
+		s.image, err = files()
+		return err
+	})
 	for _, m := range list {
 		m.options.CacheDir, m.options.Progress = o.CacheDir, progress
 		group.Go(func() error {
@@ -176,6 +173,15 @@ func load(ctx context.Context, o Options) (s *Set, err error) {
 		})
 	}
 	return s, group.Wait()
+}
+
+// files returns the tree of the files that the programs read.
+func files() (*vfs.Image, error) {
+	archive, err := image.FS()
+	if err != nil {
+		return nil, err
+	}
+	return vfs.NewImage(archive)
 }
 
 // Runner returns what runs the server, or the client programs where there is no server: "native" or "wasmtime".

@@ -34,6 +34,8 @@ type cache struct {
 	file   string // name in dir
 	path   string // the same for the host's eyes
 	key    [32]byte
+
+	settled time.Duration
 }
 
 // openCache opens the directory, which it makes if need be, for the entry of a module. It refuses one that others can
@@ -55,7 +57,7 @@ func openCache(dir, module, suffix string, key [32]byte) (*cache, error) {
 		return nil, fmt.Errorf("cache directory %s: %w", dir, err)
 	}
 	name := module + "-" + hex.EncodeToString(key[:8]) + suffix
-	return &cache{dir: root, module: module, file: name, path: filepath.Join(dir, name), key: key}, nil
+	return &cache{dir: root, module: module, file: name, path: filepath.Join(dir, name), key: key, settled: settled}, nil
 }
 
 func (c *cache) close() { c.dir.Close() }
@@ -81,7 +83,7 @@ func (c *cache) open() (*os.File, error) {
 		err = hostdir.Trusted(st)
 	}
 	if err == nil {
-		err = verify(f, st.Size(), c.key)
+		err = c.check(f, st.Size())
 	}
 	if err != nil {
 		f.Close()
@@ -151,8 +153,8 @@ func (p *pending) giveUp(err error) error {
 }
 
 var (
-	entryName     = regexp.MustCompile(`^(.+)-[0-9a-f]{16}\.(?:cwasm|native)$`)
-	temporaryName = regexp.MustCompile(`^.+-[0-9a-f]{16}\.(?:cwasm|native)\.[A-Z2-7]{8}\.tmp$`)
+	entryName     = regexp.MustCompile(`^(.+)-[0-9a-f]{16}\.(?:cwasm|native)(?:\.checked)?$`)
+	temporaryName = regexp.MustCompile(`^.+-[0-9a-f]{16}\.(?:cwasm|native)(?:\.checked)?\.[A-Z2-7]{8}\.tmp$`)
 )
 
 // limit is how long a file in the directory stays: other entries of this module until nobody has used them for long, which
@@ -162,7 +164,7 @@ func (c *cache) limit(name string) time.Duration {
 	switch {
 	case temporaryName.MatchString(name):
 		return hostdir.Abandoned
-	case entry != nil && entry[1] == c.module && name != c.file:
+	case entry != nil && entry[1] == c.module && name != c.file && name != c.file+checkedSuffix:
 		return hostdir.Unused
 	}
 	return 0

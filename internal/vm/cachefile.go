@@ -44,36 +44,38 @@ func trailer(key [32]byte, artefact []byte) []byte {
 	return binary.LittleEndian.AppendUint32(t, crc32.Checksum(t, castagnoli))
 }
 
-// verify reports what is wrong with a cache file of the given size that should have the given key. It reads all of it:
-// with the mapping, 4 ms for 50 MB on two processors.
-func verify(file io.ReaderAt, size int64, key [32]byte) error {
+// readTrailer reports what is wrong with the trailer of a cache file of the given size that should have the given key, or
+// returns the artefact's checksum.
+func readTrailer(file io.ReaderAt, size int64, key [32]byte) (sum uint32, err error) {
 	length := size - trailerSize
 	if length < 0 {
-		return errors.New("file too short")
+		return 0, errors.New("file too short")
 	}
 	var t [trailerSize]byte
 	if _, err := file.ReadAt(t[:], length); err != nil {
-		return err
+		return 0, err
 	}
 	end := len(t) - 4
 	switch {
 	case string(t[:8]) != trailerMagic:
-		return errors.New("no trailer")
+		return 0, errors.New("no trailer")
 	case crc32.Checksum(t[:end], castagnoli) != binary.LittleEndian.Uint32(t[end:]):
-		return errors.New("damaged trailer")
+		return 0, errors.New("damaged trailer")
 	case !bytes.Equal(t[8:40], key[:]):
-		return errors.New("made for another module, engine or processor")
+		return 0, errors.New("made for another module, engine or processor")
 	case binary.LittleEndian.Uint64(t[40:]) != uint64(length):
-		return errors.New("wrong length")
+		return 0, errors.New("wrong length")
 	}
-	sum, err := checksum(file, length)
-	if err != nil {
-		return err
+	return binary.LittleEndian.Uint32(t[48:]), nil
+}
+
+// verifyContent reads the artefact, 4 ms for 21 MB on two processors, and reports whether it has the checksum.
+func verifyContent(file io.ReaderAt, length int64, sum uint32) error {
+	got, err := checksum(file, length)
+	if err == nil && got != sum {
+		err = errors.New("damaged content")
 	}
-	if sum != binary.LittleEndian.Uint32(t[48:]) {
-		return errors.New("damaged content")
-	}
-	return nil
+	return err
 }
 
 // readArtefact returns the artefact in a cache file that has been verified.

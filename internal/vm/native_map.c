@@ -115,16 +115,25 @@ static char *read_headers(const struct vm_source *s, struct headers *h)
 	return code == 1 ? NULL : bad("no code");
 }
 
-/* within tells whether a segment with these flags, all of it mapped, holds the range. */
-static bool within(const struct headers *h, uint64_t at, uint64_t n, unsigned flags)
+static bool holds(const Elf64_Phdr *p, uint64_t at, uint64_t n)
+{
+	return at >= p->p_vaddr && at - p->p_vaddr <= p->p_memsz && n <= p->p_memsz - (at - p->p_vaddr);
+}
+
+/* segment_of returns the segment with these flags, all of it mapped, that holds the range; NULL: there is none. */
+static const Elf64_Phdr *segment_of(const struct headers *h, uint64_t at, uint64_t n, unsigned flags)
 {
 	for (int k = 0; k < h->file.e_phnum; k++) {
 		const Elf64_Phdr *p = &h->segments[k];
-		if (p->p_type == PT_LOAD && (p->p_flags & flags) == flags && at >= p->p_vaddr && at - p->p_vaddr <= p->p_memsz &&
-			n <= p->p_memsz - (at - p->p_vaddr))
-			return true;
+		if (p->p_type == PT_LOAD && (p->p_flags & flags) == flags && holds(p, at, n))
+			return p;
 	}
-	return false;
+	return NULL;
+}
+
+static bool within(const struct headers *h, uint64_t at, uint64_t n, unsigned flags)
+{
+	return segment_of(h, at, n, flags) != NULL;
 }
 
 static int protection(const Elf64_Phdr *p)
@@ -176,6 +185,7 @@ static char *map_segment(const struct vm_source *s, struct vm_image *i, const El
 static char *relocate(const struct headers *h, const struct vm_image *i, uint64_t table, uint64_t size)
 {
 	const uint64_t *entry = (const uint64_t *)(i->at + table), *end = entry + size / sizeof *entry;
+	const Elf64_Phdr *data = NULL; /* the segment of the place before */
 	uint64_t next = 0;
 
 	if (table % sizeof *entry != 0 || !within(h, table, size, PF_R))
@@ -185,7 +195,9 @@ static char *relocate(const struct headers *h, const struct vm_image *i, uint64_
 		for (; bits != 0; bits >>= 1, at += sizeof *entry) {
 			if (!(bits & 1))
 				continue;
-			if (at % sizeof *entry != 0 || !within(h, at, sizeof *entry, PF_W))
+			if (data == NULL || !holds(data, at, sizeof *entry))
+				data = segment_of(h, at, sizeof *entry, PF_W);
+			if (data == NULL || at % sizeof *entry != 0)
 				return bad("a relocation outside its data");
 			*(uint64_t *)(i->at + at) += (uint64_t)i->at;
 		}

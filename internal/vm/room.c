@@ -8,7 +8,7 @@
 
 enum {
 	/*
-	 * To try for threads takes some 15 us each. So it is done for this many instances at once, and only when there are more
+	 * To try for threads takes some 50 us each. So it is done for this many instances at once, and only when there are more
 	 * than ever.
 	 */
 	AHEAD = 8,
@@ -62,22 +62,26 @@ static void *pass(void *arg)
 	return NULL;
 }
 
-int vm_spare_threads(unsigned n)
+/* try_threads returns 0 if the program may have so many more threads at once, else an errno. Their stacks are one mapping. */
+static int try_threads(unsigned n)
 {
 	struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
 	pthread_t *made = calloc(n + 1, sizeof *made);
+	char *stacks = mmap(NULL, (size_t)n * TRIAL_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	pthread_attr_t attr;
 	sigset_t all, old;
 	unsigned k = 0;
 	int error = 0;
 
-	if (made == NULL)
+	if (made == NULL || stacks == MAP_FAILED) {
+		free(made);
 		return ENOMEM;
+	}
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, TRIAL_STACK);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	while (k < n && (error = pthread_create(&made[k], &attr, pass, &gate)) == 0)
+	while (k < n && (error = pthread_attr_setstack(&attr, stacks + (size_t)k * TRIAL_STACK, TRIAL_STACK)) == 0 &&
+		(error = pthread_create(&made[k], &attr, pass, &gate)) == 0)
 		k++;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
@@ -89,7 +93,26 @@ int vm_spare_threads(unsigned n)
 	while (k > 0)
 		pthread_join(made[--k], NULL);
 	pthread_cond_destroy(&gate.opened);
+	munmap(stacks, (size_t)n * TRIAL_STACK);
 	free(made);
+	return error;
+}
+
+/* prove is vm_prove_threads with the lock held. */
+static int prove(unsigned n, unsigned spare)
+{
+	int error = try_threads(n + spare);
+
+	if (error == 0 && threads.proven < threads.live + (long)n)
+		threads.proven = threads.live + (long)n;
+	return error;
+}
+
+int vm_prove_threads(unsigned n, unsigned spare)
+{
+	pthread_mutex_lock(&threads.mu);
+	int error = prove(n, spare);
+	pthread_mutex_unlock(&threads.mu);
 	return error;
 }
 
@@ -98,12 +121,8 @@ int vm_take_thread(unsigned spare)
 	int error = 0;
 
 	pthread_mutex_lock(&threads.mu);
-	if (threads.live >= threads.proven) {
-		if (vm_spare_threads(AHEAD + spare) == 0)
-			threads.proven = threads.live + AHEAD;
-		else
-			error = vm_spare_threads(1 + spare);
-	}
+	if (threads.live >= threads.proven && prove(AHEAD, spare) != 0)
+		error = prove(1, spare);
 	if (error == 0)
 		threads.live++;
 	pthread_mutex_unlock(&threads.mu);

@@ -15,8 +15,8 @@ import (
 // processor, and for goroutines that block in the system, and ends the program if it cannot.
 func spareThreads() int { return runtime.GOMAXPROCS(0) + 8 }
 
-// Room returns nil if n instances with the given runner fit beside what the program has now, up to 256 of them, else a *RoomError. They are not
-// reserved.
+// Room returns nil if n instances with the given runner fit beside what the program has now, up to 256 of them, else a
+// *RoomError. They are not reserved.
 func (e *Engine) Room(n int, runner Runner) error {
 	if err := e.use(); err != nil {
 		return err
@@ -26,9 +26,8 @@ func (e *Engine) Room(n int, runner Runner) error {
 	if fit := C.vm_count_addresses(each, C.uint(n)); int(fit) < min(n, 256) {
 		return &RoomError{Need: uint64(n) * uint64(each), Have: uint64(fit) * uint64(each), Errno: syscall.ENOMEM}
 	}
-	threads := n + spareThreads()
-	if errno := C.vm_spare_threads(C.uint(threads)); errno != 0 {
-		return &RoomError{Threads: threads, Errno: syscall.Errno(errno)}
+	if errno := C.vm_prove_threads(C.uint(n), C.uint(spareThreads())); errno != 0 {
+		return &RoomError{Threads: n + spareThreads(), Errno: syscall.Errno(errno)}
 	}
 	return nil
 }

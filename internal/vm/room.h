@@ -16,8 +16,11 @@ bool vm_spare_addresses(uint64_t bytes);
 /* vm_count_addresses returns how many ranges of the given size are left, at most max and 256. */
 unsigned vm_count_addresses(uint64_t bytes, unsigned max);
 
-/* vm_spare_threads returns 0 if the program may have so many more threads at once, else an errno. */
-int vm_spare_threads(unsigned n);
+/*
+ * vm_prove_threads returns 0 if the program may have so many more threads of instances at once, and the spare ones behind them,
+ * else an errno. It has them for a moment, and vm_take_thread believes it afterwards.
+ */
+int vm_prove_threads(unsigned n, unsigned spare);
 
 /*
  * vm_take_thread returns 0 if a thread may be made and so many spare ones are left behind it, else an errno. For each 0
