@@ -420,24 +420,35 @@ func (s *stepper) revents(i int) int16 {
 	return (*unix.PollFd)(unsafe.Add(s.base, 8192+8*i)).Revents
 }
 
-func TestFastPathPoll(t *testing.T) {
+// poller is a stepper with a socket (3), a pipe (4) and one that cannot be polled (5); two polls the first two of them.
+type poller struct {
+	*stepper
+	peer, w int // of the socket and the pipe
+}
+
+func newPoller(t *testing.T) poller {
 	s := newStepper(t, nil)
 	a, b := socketpair(t)
 	r, w := pipe(t)
 	s.fd(3, a, socketRW)
 	s.fd(4, r, pipeR)
 	s.fd(5, r, kernel.FastPathPipe|kernel.FastPathRead)
+	return poller{s, b, w}
+}
+
+func (s poller) two() int32 { return s.pollfds(3, unix.POLLIN, 4, unix.POLLIN) }
+
+func TestFastPathPoll(t *testing.T) {
+	s := newPoller(t)
 	in, out := unix.POLLIN, unix.POLLOUT
-	two := func() int32 { return s.pollfds(3, in, 4, in) }
-	const eintr = -int32(unix.EINTR)
 
 	zero := s.timespec(4096, 0)
-	s.want(0, ppoll, two(), 2, zero, 0)
+	s.want(0, ppoll, s.two(), 2, zero, 0)
 	if s.revents(0) != 0 || s.revents(1) != 0 {
 		t.Errorf("revents %d %d", s.revents(0), s.revents(1))
 	}
 	begin := time.Now()
-	s.want(0, ppoll, two(), 2, s.timespec(4096, 40*time.Millisecond), 0)
+	s.want(0, ppoll, s.two(), 2, s.timespec(4096, 40*time.Millisecond), 0)
 	if d := time.Since(begin); d < 40*time.Millisecond || d > late {
 		t.Errorf("timeout after %v", d)
 	}
@@ -446,29 +457,43 @@ func TestFastPathPoll(t *testing.T) {
 		t.Errorf("revents %d %d", s.revents(0), s.revents(1))
 	}
 
-	s.beginCall(ppoll, two(), 2, 0, 0)
+	s.beginCall(ppoll, s.two(), 2, 0, 0)
 	s.blocks(kernel.WaitPoll)
-	unix.Write(w, []byte("x"))
+	unix.Write(s.w, []byte("x"))
 	if n := s.finish(); n != 1 || s.revents(0) != 0 || s.revents(1) != int16(in) {
 		t.Errorf("%d, revents %d %d", n, s.revents(0), s.revents(1))
 	}
 	s.want(1, read, 4, 5000, 1)
 
-	// Signals: before, during, blocked ones, the one that cannot be blocked.
+	// A late write of the wake descriptor wakes nobody for nothing.
+	writeEventfd(int(s.fast.WakeFD))
+	s.want(0, ppoll, s.two(), 2, s.timespec(4096, 20*time.Millisecond), 0)
+
+	unix.Close(s.peer)
+	s.want(1, ppoll, s.two(), 2, 0, 0)
+	if s.revents(0) != int16(unix.POLLIN|unix.POLLHUP) {
+		t.Errorf("revents %#x", s.revents(0))
+	}
+}
+
+// TestFastPathPollSignals: before, during, blocked ones, the one that cannot be blocked.
+func TestFastPathPollSignals(t *testing.T) {
+	s := newPoller(t)
+	const eintr = -int32(unix.EINTR)
 	s.post(10)
-	s.want(eintr, ppoll, two(), 2, 0, 0)
-	s.want(eintr, ppoll, two(), 2, s.timespec(4096, 0), 0)
-	s.want(eintr, ppoll, two(), 0, 0, 0)
+	s.want(eintr, ppoll, s.two(), 2, 0, 0)
+	s.want(eintr, ppoll, s.two(), 2, s.timespec(4096, 0), 0)
+	s.want(eintr, ppoll, s.two(), 0, 0, 0)
 	*s.pending() = 0
-	s.beginCall(ppoll, two(), 2, 0, 0)
+	s.beginCall(ppoll, s.two(), 2, 0, 0)
 	s.blocks(kernel.WaitPoll)
 	s.post(10)
 	if n := s.finish(); n != eintr {
 		t.Errorf("signal: %d", n)
 	}
 	*s.blocked() = 1 << 9
-	begin = time.Now()
-	s.beginCall(ppoll, two(), 2, s.timespec(4096, 400*time.Millisecond), 0)
+	begin := time.Now()
+	s.beginCall(ppoll, s.two(), 2, s.timespec(4096, 400*time.Millisecond), 0)
 	s.blocks(kernel.WaitPoll)
 	for range 5 {
 		s.post(10)
@@ -479,34 +504,27 @@ func TestFastPathPoll(t *testing.T) {
 	}
 	*s.blocked() = 0xffffffff
 	*s.pending() = 0
-	s.beginCall(ppoll, two(), 2, 0, 0)
+	s.beginCall(ppoll, s.two(), 2, 0, 0)
 	s.blocks(kernel.WaitPoll)
 	s.post(9)
 	if n := s.finish(); n != eintr {
 		t.Errorf("SIGKILL: %d", n)
 	}
-	*s.blocked(), *s.pending() = 0, 0
+}
 
-	// A late write of the wake descriptor wakes nobody for nothing.
-	writeEventfd(int(s.fast.WakeFD))
-	s.want(0, ppoll, two(), 2, s.timespec(4096, 20*time.Millisecond), 0)
-
-	unix.Close(b)
-	s.want(1, ppoll, two(), 2, 0, 0)
-	if s.revents(0) != int16(unix.POLLIN|unix.POLLHUP) {
-		t.Errorf("revents %#x", s.revents(0))
-	}
-
-	// Go's: descriptors that cannot be polled, closed ones, masks, crowds. Times that are none.
+// TestFastPathPollRefuses: descriptors that cannot be polled, closed ones, masks and crowds are Go's; times that are none.
+func TestFastPathPollRefuses(t *testing.T) {
+	s := newPoller(t)
+	in := unix.POLLIN
 	s.want(asked, ppoll, s.pollfds(3, in, 5, in), 2, 0, 0)
 	s.want(asked, ppoll, s.pollfds(3, in, 77, in), 2, 0, 0)
-	s.want(asked, ppoll, two(), 2, 0, 4096)
-	s.want(asked, ppoll, two(), 33, 0, 0)
-	s.want(asked, ppoll, two(), -1, 0, 0)
-	s.want(-int32(unix.EINVAL), ppoll, two(), 2, s.timespec(4096, -time.Second), 0)
+	s.want(asked, ppoll, s.two(), 2, 0, 4096)
+	s.want(asked, ppoll, s.two(), 33, 0, 0)
+	s.want(asked, ppoll, s.two(), -1, 0, 0)
+	s.want(-int32(unix.EINVAL), ppoll, s.two(), 2, s.timespec(4096, -time.Second), 0)
 	*s.word(4096 + 8) = 1000000000
 	*(*int64)(unsafe.Add(s.base, 4096)) = 0
-	s.want(-int32(unix.EINVAL), ppoll, two(), 2, 4096, 0)
+	s.want(-int32(unix.EINVAL), ppoll, s.two(), 2, 4096, 0)
 }
 
 // TestFastPathHostSignals: signals of the host program, as Go's scheduler sends them, do not show.
