@@ -173,6 +173,9 @@ var tcpOptions = map[int32]int{
 
 func hostSyncRange(int, int64, int64, int) error { return nil }
 
+// hostSyncFS: macOS cannot say that a file system is on stable storage.
+func hostSyncFS(int) error { return unix.ENOSYS }
+
 // hostCopyRange: macOS copies whole files only.
 func hostCopyRange(int, int, int64, int64, int) (done int, ok bool, err error) { return 0, false, nil }
 

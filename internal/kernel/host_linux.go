@@ -199,6 +199,8 @@ func hostSyncRange(fd int, off, n int64, flags int) error {
 	return unix.SyncFileRange(fd, off, n, flags)
 }
 
+func hostSyncFS(fd int) error { return unix.Syncfs(fd) }
+
 // hostCopyRange lets the host copy; ok is false if it cannot between these two files.
 func hostCopyRange(in, out int, from, to int64, n int) (done int, ok bool, err error) {
 	for {

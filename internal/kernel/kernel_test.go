@@ -187,6 +187,37 @@ func TestBlockedSignalDoesNotInterrupt(t *testing.T) {
 	}}, "/bin/x")
 }
 
+func TestSigtimedwait(t *testing.T) {
+	run(t, map[string]program{"/bin/x": func(g *guest, _ []string) int {
+		mask, info, ts := g.alloc(8), g.alloc(128), g.alloc(16)
+		g.put32(mask, 1<<(abi.SIGALRM-1))
+		g.put32(ts+8, 5e6)
+		pid := g.must(abi.SYS_getpid)
+
+		g.setBlocked(1 << (abi.SIGALRM - 1))
+		g.fails(abi.EAGAIN, abi.SYS_rt_sigtimedwait_time64, mask, info, ts, 8)
+		g.must(abi.SYS_kill, pid, abi.SIGALRM)
+		g.want(abi.SIGALRM, abi.SYS_rt_sigtimedwait_time64, mask, info, 0, 8)
+		if got := g.u32(info); got != abi.SIGALRM || g.pending() != 0 {
+			t.Errorf("si_signo %d, pending %#x", got, g.pending())
+		}
+		it := g.alloc(16)
+		g.put32(it+12, 10_000) // 10 ms
+		g.must(abi.SYS_setitimer, 0, it, 0)
+		g.want(abi.SIGALRM, abi.SYS_rt_sigtimedwait_time64, mask, info, 0, 8)
+
+		// One that is not waited for ends the wait if it is not blocked; it stays.
+		g.must(abi.SYS_kill, pid, abi.SIGUSR1)
+		g.fails(abi.EINTR, abi.SYS_rt_sigtimedwait_time64, mask, 0, 0, 8)
+		if g.pending() != sigUSR1 {
+			t.Errorf("pending %#x", g.pending())
+		}
+		g.fails(abi.EINVAL, abi.SYS_rt_sigtimedwait_time64, mask, 0, 0, 16)
+		g.fails(abi.EFAULT, abi.SYS_rt_sigtimedwait_time64, memSize, 0, 0, 8)
+		return 0
+	}}, "/bin/x")
+}
+
 func TestItimer(t *testing.T) {
 	run(t, map[string]program{"/bin/x": func(g *guest, _ []string) int {
 		it := g.alloc(16)

@@ -128,15 +128,36 @@ func (p *Process) fsync(a *[6]int32) (int32, abi.Errno) { return p.sync(a[0], fa
 func (p *Process) fdatasync(a *[6]int32) (int32, abi.Errno) { return p.sync(a[0], true) }
 
 func (p *Process) sync(fd int32, dataOnly bool) (int32, abi.Errno) {
+	d, e := p.synced(fd)
+	if e != 0 {
+		return 0, e
+	}
+	return zero(d.file.Sync(dataOnly))
+}
+
+// syncfs writes out the file system that a descriptor's file lies in. A file without a descriptor of the host is synced alone.
+func (p *Process) syncfs(a *[6]int32) (int32, abi.Errno) {
+	d, e := p.synced(a[0])
+	if e != 0 {
+		return 0, e
+	}
+	if fd := d.file.Fd(); fd >= 0 {
+		return zero(hostSyncFS(fd))
+	}
+	return zero(d.file.Sync(false))
+}
+
+// synced returns the file of a descriptor that can be synced.
+func (p *Process) synced(fd int32) (*disk, abi.Errno) {
 	f := p.file(fd)
 	if f == nil {
-		return 0, abi.EBADF
+		return nil, abi.EBADF
 	}
 	d, ok := f.object.(*disk)
 	if !ok {
-		return 0, abi.EINVAL
+		return nil, abi.EINVAL
 	}
-	return zero(d.file.Sync(dataOnly))
+	return d, 0
 }
 
 // syncFileRange and fadvise are hints that a host may ignore.

@@ -74,7 +74,7 @@ func testContent(g *guest, f uint32) {
 	g.must(abi.SYS_fallocate, f, 0, 0, 0, 5, 0)
 	content("xyz\x00\x00")
 	g.fails(abi.EOPNOTSUPP, abi.SYS_fallocate, f, 1, 0, 0, 5, 0)
-	for _, nr := range []int32{abi.SYS_fsync, abi.SYS_fdatasync} {
+	for _, nr := range []int32{abi.SYS_fsync, abi.SYS_fdatasync, abi.SYS_syncfs} {
 		g.must(nr, f)
 		g.fails(abi.EBADF, nr, 77)
 	}
@@ -121,6 +121,7 @@ func testNoFile(g *guest) {
 		g.fails(abi.ESPIPE, nr, pipe, into, 1, 0, 0)
 	}
 	g.fails(abi.EINVAL, abi.SYS_fsync, pipe)
+	g.fails(abi.EINVAL, abi.SYS_syncfs, pipe)
 	for _, nr := range []int32{abi.SYS_pread64, abi.SYS_pwrite64, abi.SYS_preadv, abi.SYS_sync_file_range, abi.SYS_fadvise64_64, abi.SYS_fallocate, abi.SYS_ftruncate64, abi.SYS_read, abi.SYS_readv, abi.SYS_close, abi.SYS_dup, abi.SYS_fcntl64, abi.SYS_ioctl} {
 		g.fails(abi.EBADF, nr, 77, into, 1, 0, 0)
 	}
