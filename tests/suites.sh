@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs the suites that need a Debian root, most of them for native PostgreSQL 18 beside our server: postgres, extensions, native, tools, backup,
+# Runs the suites that need a Debian root, most of them for native PostgreSQL 18 beside our server: postgres, extensions, native, tools, tap, backup,
 # translator, arm64, modules, bench, queries, vector, latency, benchmarks or all (the first six); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -75,6 +75,23 @@ vector() {
 	go run ./tests/benchvector -root "$root" "$@"
 }
 
+# PostgreSQL's own tests in perl against our programs, and the ledger of them: tests/tap. Arguments are its own: names of files
+# or folders, -with all,server,shell,native -update -failing.
+tap() {
+	[ -e "$root/usr/share/perl5/IPC/Run.pm" ] || # a root that was made before the suite
+		DEBIAN_FRONTEND=noninteractive sid_online apt-get install -y --no-install-recommends libipc-run-perl
+	"$wasm/fetch.sh" postgres
+	tarball=$(source_file postgres)
+	tree=$cache/suites/tap-$(basename "$tarball")
+	if [ ! -e "$tree/.complete" ]; then
+		rm -rf "$tree"
+		mkdir -p "$tree/src"
+		tar -C "$tree/src" --strip-components=1 -xf "$tarball"
+		touch "$tree/.complete"
+	fi
+	go run ./tests/tap -root "$root" -source "$tree" -keep tests/out/tap "$@"
+}
+
 # WebAssembly to LLVM IR: the specification's tests, and random modules beside wasmtime; and the vm's own tests with native
 # code as its engine. With arguments only the first two, whose arguments they are: -modules 10000.
 translator() {
@@ -121,7 +138,7 @@ arm64() {
 		"test_setup boolean char name varchar text int2 int4 int8 oid bit uuid money numeric float8 strings errors infinite_recurse plpgsql"
 }
 
-suite=${1:?usage: suites.sh root|postgres|extensions|native|tools|backup|translator|arm64|modules|bench|queries|vector|latency|benchmarks|all}
+suite=${1:?usage: suites.sh root|postgres|extensions|native|tools|tap|backup|translator|arm64|modules|bench|queries|vector|latency|benchmarks|all}
 shift
 case $suite in
 root) ;;
@@ -129,6 +146,7 @@ postgres) postgres "$@" ;;
 extensions) extensions "$@" ;;
 native) native ;;
 tools) tools ;;
+tap) tap "$@" ;;
 modules) tests/modules.sh ;;
 backup) backup "$@" ;;
 translator) translator "$@" ;;

@@ -15,7 +15,7 @@ type entry struct {
 	file         string
 	ours, native result
 	// As the ledger has them.
-	status, reason       string
+	status, with, reason string
 	oursCell, nativeCell string
 }
 
@@ -51,13 +51,10 @@ func (e entry) merged(old entry) entry {
 		m.status, m.reason = blocked, "the file skips itself: "+e.ours.skipped
 	case e.ours.passed():
 		m.status, m.reason = supported, ""
-		if e.ours.with == withServer {
-			m.reason = "with Debian's client programs"
-		}
 	case old.status != unsupported && old.status != blocked || old.reason == "":
 		m.status = unexplained
 	}
-	m.oursCell = e.ours.cell()
+	m.oursCell, m.with = e.ours.cell(), e.ours.with
 	return m
 }
 
@@ -97,16 +94,17 @@ const head = `# PostgreSQL's TAP tests
 
 Made by ` + "`tests/suites.sh tap -update`" + `, which keeps the reasons; [testing of PostgreSQL](../../docs/testing-of-postgres.md)
 says what it does. "ours" is how many of a file's tests pass with this project's programs, "native" with Debian's PostgreSQL
-on the same machine.
+on the same machine. "with" is whose programs ran: "all" are ours (but pg_ctl, which is Debian's everywhere); "server", ours with
+Debian's client programs; "shell", ours with a server that can run command lines, which no user gets.
 
 `
 
 func (l ledger) write(path string) error {
 	var b strings.Builder
-	b.WriteString(head + l.summary() + ".\n\n| file | status | ours | native | reason |\n|---|---|---|---|---|\n")
+	b.WriteString(head + l.summary() + ".\n\n| file | status | with | ours | native | reason |\n|---|---|---|---|---|---|\n")
 	for _, file := range slices.Sorted(maps.Keys(l)) {
 		e := l[file]
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", file, e.status, e.oursCell, e.nativeCell, strings.ReplaceAll(e.reason, "|", "/"))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", file, e.status, e.with, e.oursCell, e.nativeCell, strings.ReplaceAll(e.reason, "|", "/"))
 	}
 	return os.WriteFile(path, []byte(b.String()), 0o644)
 }
@@ -129,13 +127,13 @@ func readLedger(path string) (ledger, error) {
 	}
 	for line := range strings.Lines(string(b)) {
 		cells := strings.Split(strings.TrimSpace(line), "|")
-		if len(cells) != 7 || !strings.Contains(cells[1], ".pl") {
+		if len(cells) != 8 || !strings.Contains(cells[1], ".pl") {
 			continue
 		}
 		for i := range cells {
 			cells[i] = strings.TrimSpace(cells[i])
 		}
-		l[cells[1]] = entry{file: cells[1], status: cells[2], oursCell: cells[3], nativeCell: cells[4], reason: cells[5]}
+		l[cells[1]] = entry{file: cells[1], status: cells[2], with: cells[3], oursCell: cells[4], nativeCell: cells[5], reason: cells[6]}
 	}
 	return l, err
 }

@@ -15,6 +15,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,9 +26,10 @@ import (
 )
 
 type options struct {
-	root, source, ledger, keep, with string
+	root, source, program, ledger, keep, with string
 
-	update  bool
+	update, failing bool
+
 	jobs    int
 	timeout time.Duration
 	files   []string
@@ -39,10 +42,12 @@ func main() {
 	var o options
 	flag.StringVar(&o.root, "root", "", "Debian root directory with postgresql-18, its server-dev package and libipc-run-perl")
 	flag.StringVar(&o.source, "source", "", "directory whose src is PostgreSQL 18's source tree")
+	flag.StringVar(&o.program, "program", "", "package program, built; \"\": it is built now")
 	flag.StringVar(&o.ledger, "ledger", "tests/tap/ledger.md", "the ledger")
 	flag.StringVar(&o.keep, "keep", "", "directory that receives the output and logs of files that fail")
-	flag.StringVar(&o.with, "with", "all,server", "whose programs: all (ours), server (ours, with Debian's clients) for files that fail with all, native (all Debian's)")
+	flag.StringVar(&o.with, "with", "all,server,shell", "whose programs: all (ours), and for files that fail with them server (ours, with Debian's clients) and shell (ours, with a server that can run command lines); native (all Debian's)")
 	flag.BoolVar(&o.update, "update", false, "write what came of the files into the ledger; reasons stay")
+	flag.BoolVar(&o.failing, "failing", false, "also run what the ledger calls unsupported or blocked")
 	flag.IntVar(&o.jobs, "jobs", 1, "files at once")
 	flag.DurationVar(&o.timeout, "timeout", 5*time.Minute, "for each file")
 	flag.Parse()
@@ -79,8 +84,11 @@ func run(ctx context.Context, o options) error {
 	var mu sync.Mutex
 	bad := 0
 	for _, file := range files {
+		if known := old[file]; !o.failing && !strings.Contains(o.with, withNative) && (known.status == unsupported || known.status == blocked) {
+			continue
+		}
 		group.Go(func() error {
-			e := judge(ctx, o, places, file)
+			e := judge(ctx, o, places, file, old[file])
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -107,22 +115,36 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-// judge runs a file with the programs that were asked for, and prints a line.
-func judge(ctx context.Context, o options, places *places, file string) entry {
+// judge runs a file with the programs that were asked for, first those with which the ledger says that it passes, and prints
+// a line for each run.
+func judge(ctx context.Context, o options, places *places, file string, known entry) entry {
 	e := entry{file: file}
-	for _, with := range strings.Split(o.with, ",") {
-		if with == withServer && (e.ours.passed() || e.ours.skipped != "") {
+	list := strings.Split(o.with, ",")
+	if i := slices.Index(list, known.with); i > 0 && known.status == supported {
+		list = append([]string{known.with}, slices.Delete(list, i, i+1)...)
+	}
+	for _, with := range list {
+		done := e.ours.passed() || e.ours.skipped != ""
+		if with != withNative && done || with == withShell && !asksForShell(o.source, file) {
 			continue
 		}
 		r := places.test(ctx, with, file)
 		if with == withNative {
 			e.native = r
-		} else if with == withAll || r.passed() || e.ours.with == "" {
+		} else if e.ours.with == "" || r.passed() || r.ok > e.ours.ok {
 			e.ours = r
 		}
 		fmt.Printf("%-60s %-6s %s in %.1f s\n", file, with, r, r.took.Seconds())
 	}
 	return e
+}
+
+// shellWords are in files whose server is to run a command line.
+var shellWords = regexp.MustCompile(`(?i)(archive|restore|_end|cleanup|passphrase)_command|has_archiving|has_restoring|to_shell|\bPROGRAM\b`)
+
+func asksForShell(source, file string) bool {
+	text, err := os.ReadFile(filepath.Join(source, "src", file))
+	return err == nil && shellWords.Match(text)
 }
 
 // testFiles lists the test files below the source, those that begin with one of the given names if there are some.

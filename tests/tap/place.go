@@ -18,6 +18,7 @@ import (
 const (
 	withAll    = "all"
 	withServer = "server"
+	withShell  = "shell"
 	withNative = "native"
 )
 
@@ -59,17 +60,20 @@ func (p *places) prepare(ctx context.Context) error {
 	if err := errors.Join(os.MkdirAll(home, 0o700), os.Chown(home, userID, userID)); err != nil {
 		return err
 	}
-	program := filepath.Join(p.dir, "program")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./tests/tap/program")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return fmt.Errorf("build the programs: %w", err)
+	program := p.o.program
+	if program == "" {
+		program = filepath.Join(p.dir, "program")
+		build := exec.CommandContext(ctx, "go", "build", "-o", program, "./tests/tap/program")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			return fmt.Errorf("build the programs: %w", err)
+		}
 	}
 	for _, with := range strings.Split(p.o.with, ",") {
 		if err := p.layer(with, program); err != nil {
 			return err
 		}
-		out, code, err := p.run(ctx, with, "template", "/tmp", []string{p.bin(with) + "/initdb", "--no-sync", "--auth=trust", "-D", "/tmp/template"}, time.Minute)
+		out, code, err := p.run(ctx, with, "template", "/tmp", []string{p.bin(with) + "/initdb", "--no-sync", "--auth=trust", "-D", "/tmp/template"}, 10*time.Minute)
 		if err != nil || code != 0 {
 			return fmt.Errorf("make a cluster with %s programs: exit %d, %w\n%s", with, code, err, out)
 		}
@@ -134,8 +138,17 @@ func (p *places) layer(with, program string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(lib, "version"), version, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(lib, "version"), bytes.TrimPrefix(version, []byte("postgres ")), 0o644); err != nil {
 		return err
+	}
+	if with == withShell {
+		module, err := shellModule()
+		if err == nil {
+			err = os.WriteFile(filepath.Join(lib, "postgres.wasm"), module, 0o644)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	header := filepath.Join(layer, "pgsql/include")
 	if err := os.MkdirAll(header, 0o755); err != nil {
@@ -170,7 +183,7 @@ func (p *places) test(ctx context.Context, with, file string) result {
 	case code != 0 && r.ended == "" && r.ok == r.of:
 		r.ended = fmt.Sprintf("exit code %d", code)
 	}
-	if !r.passed() && r.skipped == "" && p.o.keep != "" {
+	if !r.passed() && r.skipped == "" && p.o.keep != "" && ctx.Err() == nil {
 		p.keep(id, out)
 	}
 	os.RemoveAll(filepath.Join(p.dir, id))

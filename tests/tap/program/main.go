@@ -25,14 +25,17 @@ import (
 // prefix is the guest's directory of PostgreSQL, and the host's of the programs.
 const prefix = "/pgsql"
 
-// versionFile has what the native server says of its version: native programs beside it (pg_ctl) run no other one.
+// versionFile has what Debian's programs say of their version: those beside ours (pg_ctl) run no other one.
 const versionFile = prefix + "/lib/version"
+
+// moduleFile is the server that runs in the place of the embedded one, if it is there.
+const moduleFile = prefix + "/lib/postgres.wasm"
 
 func main() {
 	name, args := filepath.Base(os.Args[0]), os.Args[1:]
-	if name == "postgres" && slices.Equal(args, []string{"-V"}) {
+	if slices.Equal(args, []string{"-V"}) {
 		if text, err := os.ReadFile(versionFile); err == nil {
-			os.Stdout.Write(text)
+			fmt.Printf("%s %s", name, text)
 			return
 		}
 	}
@@ -59,7 +62,13 @@ func run(name string, args []string) (kernel.Status, error) {
 	signal.Ignore(syscall.SIGPIPE)
 	log := slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})
 	server := slices.Contains([]string{"postgres", "initdb", "pg_rewind"}, name)
-	set, err := programs.Load(context.Background(), programs.Options{Server: server, Initdb: name == "initdb", Tools: name != "postgres" && name != "initdb", Log: log})
+	options := programs.Options{Server: server, Initdb: name == "initdb", Tools: name != "postgres" && name != "initdb", Log: log}
+	if _, err := os.Stat(moduleFile); err == nil && server {
+		if options.Override, err = programs.ReadServerModule(moduleFile); err != nil {
+			return kernel.Status{}, err
+		}
+	}
+	set, err := programs.Load(context.Background(), options)
 	if err != nil {
 		return kernel.Status{}, err
 	}
