@@ -61,8 +61,8 @@ func run(name string, args []string) (kernel.Status, error) {
 	signal.Notify(signals, passed...)
 	signal.Ignore(syscall.SIGPIPE)
 	log := slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})
-	server := slices.Contains([]string{"postgres", "initdb", "pg_rewind"}, name)
-	options := programs.Options{Server: server, Initdb: name == "initdb", Tools: name != "postgres" && name != "initdb", Log: log}
+	server := name == "postgres" || name == "initdb"
+	options := programs.Options{Server: server, Initdb: name == "initdb", Tools: !server, Log: log}
 	if _, err := os.Stat(moduleFile); err == nil && server {
 		if options.Override, err = programs.ReadServerModule(moduleFile); err != nil {
 			return kernel.Status{}, err
@@ -81,6 +81,13 @@ func run(name string, args []string) (kernel.Status, error) {
 	data := ""
 	if name == "postgres" {
 		data = dataDirectory(args, dir)
+		if !slices.Contains(args, "-C") {
+			unlock, err := lock(data)
+			if err != nil {
+				return kernel.Status{}, err
+			}
+			defer unlock()
+		}
 	}
 	tree, err := guestTree(sockets, data)
 	if err != nil {
