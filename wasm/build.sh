@@ -12,14 +12,17 @@ host=$root$B
 rm -rf "$host"
 mkdir -p "$host"
 cp -r "$wasm" "$host/wasm"
-for name in musl postgres openssl zlib lz4 zstd libedit libxml2 pgvector; do
+for name in musl postgres openssl zlib lz4 zstd libedit libxml2 llvm pgvector; do
 	case $name in
 	postgres) tree=$host/postgresql ;;
 	pgvector) tree=$host/postgresql/contrib/pgvector ;;
 	*) tree=$host/$name ;;
 	esac
 	mkdir "$tree"
-	tar -C "$tree" --strip-components=1 --no-same-owner -xf "$(source_file $name)"
+	parts=()
+	[ $name != llvm ] || parts=(--wildcards --no-wildcards-match-slash '*/libcxx/include' '*/libcxx/src' '*/libcxx/vendor' '*/libcxx/LICENSE.TXT'
+		'*/libcxxabi/include' '*/libcxxabi/src' '*/libunwind/include' '*/libunwind/src' '*/libc/'{shared,src,hdr,include})
+	tar -C "$tree" --strip-components=1 --no-same-owner -xf "$(source_file $name)" "${parts[@]}"
 	[ -e "$wasm/patches/$name/series" ] || continue
 	while read -r p; do
 		patch -s -d "$tree" -p1 <"$wasm/patches/$name/$p"
@@ -28,7 +31,7 @@ done
 cp "$(source_file tzdata)" "$host/tzdata.deb"
 
 steps=(libc libs configure modules tools share pack)
-[ "${1:-}" != sdk ] || steps=(libc libs configure sdk)
+[ "${1:-}" != sdk ] || steps=(libc libs cxx configure sdk)
 for step in "${steps[@]}"; do
 	echo "== $step"
 	sid "$B/wasm/$step.sh" "$B" >"$host/$step.log" 2>&1 || die "$step failed: see $host/$step.log"

@@ -56,7 +56,7 @@ wasm32-cc -c "$B/sealed/modules.s" -o "$B/sealed/modules.o"
 # Their functions take the slots of its table below the server's own. A table of
 # fixed size is read faster.
 {
-	echo __stack_pointer __heap_base __c_longjmp
+	echo __stack_pointer __heap_base __c_longjmp __cpp_exception
 	cat server.symbols libpq.exports
 	llvm-nm-22 --defined-only --extern-only --just-symbol-name "$B/sysroot/lib/libc.a" \
 		src/common/libpgcommon_srv.a src/port/libpgport_srv.a | grep -v ':$'

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Inside the sid root: gathers what extensions are built with into $B/sdk, by
-# PGXS, PostgreSQL's own way: its headers and makefiles, those of libc, the
-# compiler, and a pg_config. extension.sh uses it.
+# PGXS, PostgreSQL's own way: its headers and makefiles, libc and the C++ library,
+# the compiler, and a pg_config. extension.sh uses it.
 set -euo pipefail
 B=$1
 export PATH=$B/wasm:$PATH
@@ -24,5 +24,14 @@ done
 cp src/interfaces/libpq/libpq-{fe,events}.h "$sdk/pgsql/include/"
 mv "$sdk/pgsql/include" "$sdk/pgsql/lib/pgxs" "$sdk/"
 rm -rf "$sdk/pgsql"
+# Programs can be linked, too, as the tests of configure scripts are, but of libraries there are only these.
+mkdir "$sdk/sysroot/lib"
 cp -r "$B/sysroot/include" "$sdk/sysroot/"
-cp "$B/wasm/wasm32-cc" "$B/wasm/layout.sh" "$B/wasm/pg_config" "$sdk/bin/"
+cp "$B"/sysroot/lib/{start.o,libc.a,libc++.a,libc++abi.a} "$sdk/sysroot/lib/"
+cp -P "$B"/wasm/{wasm32-cc,wasm32-c++,layout.sh,pg_config,seal.pl,guard.pl} "$sdk/bin/"
+
+# What side modules are linked with besides: port/cxx.
+export PATH=$sdk/bin:$PATH
+wasm32-cc -fPIC -c "$B/wasm/port/cxx/tls.s" -o "$B/tls.o"
+llvm-ar-22 qcsD "$sdk/sysroot/lib/libside.a" "$B/tls.o"
+wasm32-c++ -O2 -fPIC -I"$sdk/include/server" -c "$B/wasm/port/cxx/guard.cpp" -o "$sdk/sysroot/lib/guard.o"

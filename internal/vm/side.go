@@ -30,6 +30,7 @@ const (
 	moduleEnv    = "env"
 	moduleGOTMem = "GOT.mem" // variables that hold the address of data
 	moduleGOTFun = "GOT.func"
+	guardPrefix  = "guard." // of a function that keeps C++ exceptions from whoever calls it: wasm/guard.pl
 )
 
 // side is a side module, compiled and resolved against one program.
@@ -311,8 +312,11 @@ func (l *linked) Finish() (f [2]uint32) {
 	return f
 }
 
-// Symbol implements kernel.Linked.
+// Symbol implements kernel.Linked. A function that has a guard is called through it.
 func (l *linked) Symbol(name string) (uint32, bool) {
+	if _, ok := l.side.file.Exports[guardPrefix+name]; ok {
+		name = guardPrefix + name
+	}
 	e, ok := l.side.file.Exports[name]
 	if !ok {
 		return 0, false

@@ -11,6 +11,11 @@
 	.globl	__c_longjmp
 __c_longjmp:
 
+# What C++ throws. It is here for side modules, which share it.
+	.tagtype	__cpp_exception i32
+	.globl	__cpp_exception
+__cpp_exception:
+
 	.tabletype	thrown, exnref, 1
 thrown:
 
