@@ -27,7 +27,7 @@ type Config struct {
 
 	// CopyFrom is a directory that Server.Snapshot made, or the data directory of a stopped cluster. Where DataDir has no
 	// cluster yet, the new one is a copy of it: superuser, passwords and databases are those of the original, so
-	// Superuser, Password and Database must name what is there. CopyFrom itself is not changed. Default: a new cluster is
+	// Superuser, Password and Database must name what is there; replication slots are not copied. CopyFrom itself is not changed. Default: a new cluster is
 	// made from nothing.
 	CopyFrom string
 

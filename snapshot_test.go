@@ -170,9 +170,15 @@ func TestSnapshotFails(t *testing.T) {
 // TestFromStopped starts servers on copies of a stopped cluster, which stays as it was.
 func TestFromStopped(t *testing.T) {
 	from := newCluster(t)
+	original := start(t, embeddedpg.Config{DataDir: from, Password: templatePassword})
+	exec(t, connect(t, original), "SELECT pg_create_physical_replication_slot('held', true)")
+	if err := original.Close(); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
 		s := start(t, embeddedpg.Config{CopyFrom: from, Password: templatePassword})
 		exec(t, connect(t, s), "CREATE TABLE t ()")
+		noSlots(t, connect(t, s))
 		if _, err := embeddedpg.Start(testContext(t), embeddedpg.Config{CopyFrom: s.DataDir()}); err == nil || !strings.Contains(err.Error(), "in use") {
 			t.Error("copy of a running cluster:", err)
 		}

@@ -56,21 +56,29 @@ func (b *backups) place() (dir, name string, err error) {
 	return dir, cmp.Or(b.name, b.project.backupName()), err
 }
 
-// backupName is the project's name as part of a file's name.
+// backupName is the project's name as part of a file's name, and a dot and the branch's, so that backups of a branch are not
+// taken for the main database's.
 func (p *project) backupName() string {
+	full := p.Name
+	if p.isBranch() {
+		full += "." + p.branch
+	}
 	name := strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '-', r == '_':
 			return r
 		}
 		return '-'
-	}, p.Name)
+	}, full)
 	return cmp.Or(strings.TrimLeft(name, ".-_"), "project")
 }
 
 // archiveDir is the directory of archived write-ahead log, "" if nothing is archived. NSELF_WAL_ARCHIVE is a directory, or true
 // for one beside the backups.
 func (p *project) archiveDir() (string, error) {
+	if p.isBranch() { // its log would overwrite the original's
+		return "", nil
+	}
 	v := p.Get("NSELF_WAL_ARCHIVE")
 	on, err := strconv.ParseBool(cmp.Or(v, "false"))
 	switch {

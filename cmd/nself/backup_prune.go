@@ -37,7 +37,7 @@ code is 1.`,
 				return err
 			}
 			if older != "" {
-				if o.OlderThan, err = age(older); err != nil {
+				if o.OlderThan, err = age("--older-than", older); err != nil {
 					return err
 				}
 			}
@@ -72,7 +72,7 @@ code is 1.`,
 }
 
 // age reads a duration, in which a number with d means days.
-func age(s string) (time.Duration, error) {
+func age(flag, s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		var n float64
@@ -80,7 +80,7 @@ func age(s string) (time.Duration, error) {
 		d = time.Duration(n * 24 * float64(time.Hour))
 	}
 	if err != nil || d <= 0 {
-		return 0, &embeddedpg.Error{Op: "use --older-than", Path: s, Err: errors.New("it is not a length of time"), Hint: "write 30d, 12h or 90m"}
+		return 0, &embeddedpg.Error{Op: "use " + flag, Path: s, Err: errors.New("it is not a length of time"), Hint: "write 30d, 12h or 90m"}
 	}
 	return d, nil
 }

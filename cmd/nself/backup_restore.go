@@ -257,6 +257,9 @@ func (r *restoring) base(ctx context.Context) error {
 	}
 	again, was := false, supervisor.State{}
 	if o.DataDir == "" {
+		if err := r.settle(ctx, r.err); err != nil {
+			return err
+		}
 		paths, err := supervisor.NewPaths(r.Runtime, true)
 		if err != nil {
 			return err

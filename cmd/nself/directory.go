@@ -12,10 +12,17 @@ import (
 const directoryFlag = "directory"
 
 // inDirectory takes leading -C flags from the arguments and goes to the directories that they name, each relative to the one
-// before. It comes before Cobra because psql and its like have a command line of their own.
+// before; and --branch. It comes before Cobra because psql and its like have a command line of their own.
 func inDirectory(args []string) ([]string, error) {
 	for len(args) > 0 {
 		dir := ""
+		if rest, ok, err := leadingBranch(args); ok || err != nil {
+			if err != nil {
+				return args, err
+			}
+			args = rest
+			continue
+		}
 		switch first := args[0]; {
 		case first == "-C" || first == "--"+directoryFlag:
 			if len(args) < 2 {

@@ -35,7 +35,7 @@ func TestJSONDocs(t *testing.T) {
 		return ""
 	}
 	printed := map[string][]any{
-		"nself status": {report{}}, "nself health": {healthReport{}}, "nself urls": {compose.URL{}}, "nself doctor": {finding{}}, "nself list": {runningProject{}},
+		"nself status": {report{}}, "nself health": {healthReport{}}, "nself urls": {compose.URL{}}, "nself doctor": {finding{}}, "nself list": {runningProject{}}, "nself branch": {listedBranch{}},
 		"nself logs": {supervisor.LogRecord{}}, "nself version": {versions{}}, "nself build": {buildReport{}}, "nself db list": {listedDatabase{}}, "nself backup list": {listed{}},
 		"nself db migrate": {ledger.Report{}, ledger.Step{}}, "nself db seed": {ledger.Report{}, ledger.Step{}},
 	}
@@ -80,8 +80,9 @@ main.buildReport: changed kept route kind listen host why
 main.finding: check status detail hint elapsed
 main.healthReport: healthy total unhealthy reasons
 main.listed: id name tag created format database server_version size path damaged
+main.listedBranch: name current status from created expires git_gone runtime
 main.listedDatabase: name owner size connections
-main.report: timestamp services name status healthy duration details state pid phase version control socket_dir port user database listen shared transient started failure runtime project name server_pid last_crash at reason log restarts archive archive_id oom_kills checks check status detail hint elapsed summary total healthy unhealthy metrics connections max_connections size wal commits rollbacks deadlocks bad_checksums
+main.report: timestamp services name status healthy duration details state pid phase version control socket_dir port user database listen shared transient started failure runtime project name branch server_pid last_crash at reason log restarts archive archive_id oom_kills checks check status detail hint elapsed summary total healthy unhealthy metrics connections max_connections size wal commits rollbacks deadlocks bad_checksums
 main.runningProject: name status project runtime gone pid listen since
 main.versions: nself commit postgresql module_sha256 engine go platform
 supervisor.LogRecord: time level message pid sqlstate backend database user application detail hint query context statement other`

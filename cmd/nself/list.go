@@ -107,7 +107,7 @@ func stopNamed(cmd *cobra.Command, which string, o stopOptions) error {
 	if loaded, err := config.Load(s.Project, os.Environ()); err == nil {
 		p := &project{Project: loaded}
 		p.SetEmbedded(true)
-		if p.Runtime == s.Runtime && p.built() {
+		if p.choose(cmd) == nil && p.Runtime == s.Runtime && p.built() {
 			return p.stop(cmd, o)
 		}
 	}

@@ -84,7 +84,7 @@ func logsSince(s string, now time.Time) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	if d, err := age(s); err == nil {
+	if d, err := age("--since", s); err == nil {
 		return now.Add(-d), nil
 	}
 	if t, end, err := moment(s); err == nil && !end {

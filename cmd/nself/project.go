@@ -17,6 +17,7 @@ const defaultRuntime = ".nself/embedded-pg"
 // project is what every command knows: the configuration of the present directory's project.
 type project struct {
 	*config.Project
+	chosen
 }
 
 // load reads the .env files and the environment; --embedded-pg wins over both.
@@ -38,7 +39,7 @@ func (p *project) load(cmd *cobra.Command) error {
 	} else if p.Get("NSELF_EMBEDDED_PG") == "" {
 		p.SetEmbedded(p.hasEmbedded())
 	}
-	return nil
+	return p.choose(cmd)
 }
 
 // hasEmbedded reports whether the project has an embedded database already. It stays the project's until
@@ -63,8 +64,13 @@ func (p *project) options() (supervisor.Options, error) {
 		return supervisor.Options{}, err
 	}
 	archive, err := p.archiveDir()
+	settings, name, branch := compose.Settings(d), p.Name, ""
+	if p.isBranch() {
+		name, branch = name+"@"+p.branch, p.branch
+		settings["max_logical_replication_workers"] = "0" // its subscriptions are the original's
+	}
 	return supervisor.Options{
-		Runtime: p.Runtime, Project: p.Dir, Name: p.Name, Port: d.Port, User: d.User, Password: d.Password, Database: d.Name, Module: p.ServerModule,
-		Settings: compose.Settings(d), ArchiveDir: archive, SessionMemory: d.SessionMemory,
+		Runtime: p.Runtime, Project: p.Dir, Name: name, Branch: branch, Port: d.Port, User: d.User, Password: d.Password, Database: d.Name, Module: p.ServerModule,
+		Settings: settings, ArchiveDir: archive, SessionMemory: d.SessionMemory,
 	}, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -36,6 +37,10 @@ func (p *project) reach(ctx context.Context) (database, error) {
 		return database{}, err
 	}
 	state, err := running(ctx, paths)
+	var e *embeddedpg.Error
+	if p.beside() && errors.As(err, &e) {
+		e.Hint = strings.Replace(e.Hint, "nself ", "nself --branch "+p.branch+" ", 1)
+	}
 	if err != nil {
 		return database{}, err
 	}

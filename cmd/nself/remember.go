@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -25,6 +26,10 @@ const (
 
 // recall fills in the flags of start that were not given, from .env or the environment.
 func (p *project) recall(cmd *cobra.Command, o *startOptions) {
+	if p.beside() { // a database alone, on a socket of its own
+		o.only = cmp.Or(o.only, "postgres")
+		return
+	}
 	if !cmd.Flag("only").Changed {
 		o.only = p.Get(onlyVariable)
 	}
@@ -42,6 +47,9 @@ func (p *project) recall(cmd *cobra.Command, o *startOptions) {
 // remember writes the flags of a start that has succeeded to .env, and says so.
 func (p *project) remember(cmd *cobra.Command, o startOptions, stderr io.Writer) {
 	vars := map[string]string{}
+	if cmd.Flag("only") == nil || p.beside() { // it is another command's, or a branch's beside the current
+		return
+	}
 	note := func(flag, variable, value string) {
 		if cmd.Flag(flag).Changed && p.Get(variable) != value {
 			vars[variable] = value
@@ -75,6 +83,11 @@ type ask func(what string) error
 
 // mayRestart asks before clients are cut.
 func (a ask) mayRestart(ctx context.Context, paths supervisor.Paths, s supervisor.State) error {
+	return a.mayDisconnect(ctx, paths, s, "the database has to be started again for that")
+}
+
+// mayDisconnect asks before what ends a database's sessions, if it has any.
+func (a ask) mayDisconnect(ctx context.Context, paths supervisor.Paths, s supervisor.State, what string) error {
 	if a == nil {
 		return nil
 	}
@@ -90,7 +103,7 @@ func (a ask) mayRestart(ctx context.Context, paths supervisor.Paths, s superviso
 	if err != nil {
 		clients = "its clients"
 	}
-	return a("the database has to be started again for that, which disconnects " + clients)
+	return a(what + ", which disconnects " + clients)
 }
 
 // reaches reports whether a running database can be reached in the ways that are wanted.

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/cmd/nself/internal/branch"
 	"nself.org/embeddedpg/cmd/nself/internal/compose"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
 )
@@ -19,7 +21,8 @@ func newReset(p *project) *cobra.Command {
 		Use:   "reset",
 		Short: "Stop everything, and remove what nself has made, with the data",
 		Long: `Stop everything and remove the generated files and the database: the embedded one's data directory,
-or the volume of the one in Docker. With --purge also the log and the kept password.
+or the volume of the one in Docker. With --purge also the log and the kept password. The branches of
+the database go too.
 
 The .env files, backups and all your own files stay. nself db reset empties the database alone.`,
 		Example: "  nself reset --keep-data\n  nself reset --yes",
@@ -29,7 +32,11 @@ The .env files, backups and all your own files stay. nself db reset empties the 
 				return &embeddedpg.Error{Op: verb(cmd), Err: errors.New("--keep-data and --purge exclude each other"), Hint: "give one of them"}
 			}
 			if !keepData {
-				if err := confirm(cmd, yes, "all data of this project's database will be lost"); err != nil {
+				what, err := p.lostByReset(cmd)
+				if err != nil {
+					return err
+				}
+				if err := confirm(cmd, yes, what); err != nil {
 					return err
 				}
 			}
@@ -48,7 +55,10 @@ The .env files, backups and all your own files stay. nself db reset empties the 
 			if keepData {
 				return nil
 			}
-			paths, err := p.paths()
+			if err := p.deleteBranches(cmd); err != nil {
+				return err
+			}
+			paths, err := p.at(branch.Main).paths()
 			if err != nil {
 				return err
 			}
@@ -64,6 +74,45 @@ The .env files, backups and all your own files stay. nself db reset empties the 
 	c.Flags().BoolVar(&purge, "purge", false, "remove the log and the kept password too")
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return c
+}
+
+// lostByReset says what is lost.
+func (p *project) lostByReset(cmd *cobra.Command) (string, error) {
+	if p.beside() {
+		return "", &embeddedpg.Error{Op: verb(cmd), Path: p.branch, Err: errors.New("a reset is of the whole project"), Hint: "nself branch delete " + p.branch + " removes the branch"}
+	}
+	what := "all data of this project's database will be lost"
+	all, err := p.branches.List()
+	if len(all) > 0 {
+		var names []string
+		for _, b := range all {
+			names = append(names, b.Name)
+		}
+		what = "all data of this project's database, and of its branches " + strings.Join(names, ", ") + ", will be lost"
+	}
+	return what, err
+}
+
+// deleteBranches stops the main database and all branches, and removes the branches.
+func (p *project) deleteBranches(cmd *cobra.Command) error {
+	all, err := p.branches.List()
+	if err != nil {
+		return err
+	}
+	main, err := p.at(branch.Main).paths()
+	if err != nil {
+		return err
+	}
+	if _, err := supervisor.Stop(cmd.Context(), main, supervisor.StopTime); err != nil && !unclean(err) {
+		return err
+	}
+	for _, b := range all {
+		if err := p.deleteBranch(cmd.Context(), b.Name); err != nil {
+			return err
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), "removed the branch", b.Name)
+	}
+	return p.branches.Forget()
 }
 
 // removeFile removes a file that may not be there, and says so if it was.

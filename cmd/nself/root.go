@@ -34,6 +34,7 @@ embedded database in ` + defaultRuntime + `.`,
 		},
 	}
 	root.PersistentFlags().Bool(embeddedFlag, false, "PostgreSQL is the one inside nself (the same as NSELF_EMBEDDED_PG=true)")
+	root.PersistentFlags().String(branchFlag, "", "act on this branch of the database, not on the current one (the same as NSELF_BRANCH)")
 	root.Flags().StringP(directoryFlag, "C", "", "go to this directory first; it comes before the command") // taken by inDirectory
 	root.AddGroup(
 		&cobra.Group{ID: groupStack, Title: "The backend:"},
@@ -42,7 +43,7 @@ embedded database in ` + defaultRuntime + `.`,
 	)
 	for group, commands := range map[string][]*cobra.Command{
 		groupStack: {newInit(p), newBuild(p), newStart(p), newStop(p), newRestart(p), newReload(p), newRun(p), newService(p), newReset(p)},
-		groupData:  {newDB(p), newBackup(p), newPsql(p), newPg(p)},
+		groupData:  {newDB(p), newBranch(p), newBackup(p), newPsql(p), newPg(p)},
 		groupLook:  {newStatus(p), newHealth(p), newList(), newURLs(p), newLogs(p), newDoctor(p)},
 	} {
 		for _, c := range commands {

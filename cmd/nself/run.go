@@ -110,6 +110,9 @@ func (p *project) borrow(ctx context.Context, progress *progress) (db database, 
 	if err != nil {
 		return db, nil, err
 	}
+	if err := p.settle(ctx, os.Stderr); err != nil {
+		return db, nil, err
+	}
 	paths, err := supervisor.NewPaths(o.Runtime, true)
 	if err != nil {
 		return db, nil, err

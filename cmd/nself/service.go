@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/cmd/nself/internal/branch"
 )
 
 func newService(p *project) *cobra.Command {
@@ -51,7 +52,7 @@ taken away. nself installs nothing itself.`,
 				}
 			}
 			if v := os.Getenv("NSELF_RUNTIME_DIR"); v != "" {
-				u.Runtime = p.Runtime
+				u.Runtime = p.branches.Runtime(branch.Main)
 			}
 			text, err := u.text(format)
 			if err == nil {

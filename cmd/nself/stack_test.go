@@ -147,6 +147,45 @@ func (p *projectDir) unhealthyStack(t *testing.T) {
 	}
 }
 
+// TestStackBranch: a switch brings the containers to the other database, and a database beside it leaves them alone.
+func TestStackBranch(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	p.docker(fakeDocker)
+	p.write(".env.local", freePorts)
+	p.ok("start", "--embedded-pg")
+	p.query("CREATE TABLE t AS SELECT 1 AS i")
+	p.write("containers", strings.NewReplacer("starting", "healthy", "exited", "running").Replace(runningStack))
+	was := p.state()
+	p.ok("branch", "create", "try")
+	p.asked()
+	p.ok("--branch", "try", "start")
+	p.ok("--branch", "try", "stop")
+	if asked := p.asked(); asked != "" {
+		t.Error("a database beside the stack's asked:", asked)
+	}
+	p.ok("branch", "switch", "try", "--yes")
+	if asked := p.asked(); !strings.Contains(asked, "up --detach --remove-orphans --force-recreate") {
+		t.Error(asked)
+	}
+	s := p.state()
+	if file := must(os.ReadFile(filepath.Join(p.dir, compose.File))); s.Branch != "try" || !s.Shared || s.SocketDir == was.SocketDir ||
+		!strings.Contains(string(file), s.SocketDir) || strings.Contains(string(file), was.SocketDir) {
+		t.Errorf("the compose file does not mount the branch's socket: %+v", s)
+	}
+	if got := p.query("TABLE t"); got != "1" {
+		t.Error(got)
+	}
+	if _, err := os.Stat(filepath.Dir(was.SocketDir)); !os.IsNotExist(err) {
+		t.Error("the other socket directory is left", err)
+	}
+	p.asked()
+	p.ok("stop")
+	if asked := p.asked(); asked != "down --remove-orphans --timeout 30" {
+		t.Error(asked)
+	}
+}
+
 // TestStackInDocker has the database in Docker too.
 func TestStackInDocker(t *testing.T) {
 	t.Parallel()

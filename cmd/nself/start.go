@@ -69,6 +69,7 @@ again; --only all and --listen none take them back.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p.recall(cmd, &o)
+			p.expire(cmd.Context(), cmd.ErrOrStderr())
 			return p.start(cmd, o)
 		},
 	}
@@ -107,6 +108,11 @@ func (p *project) start(cmd *cobra.Command, o startOptions) error {
 			return err
 		}
 	}
+	if p.Embedded {
+		if err := p.follow(cmd, &o); err != nil {
+			return err
+		}
+	}
 	if !p.Embedded || o.only == "" {
 		return p.startStack(cmd, o)
 	}
@@ -130,6 +136,9 @@ func (p *project) startAlone(cmd *cobra.Command, o startOptions) error {
 		return err
 	}
 	so.Listen = o.listen
+	if err := p.settle(cmd.Context(), cmd.ErrOrStderr()); err != nil {
+		return err
+	}
 	if o.foreground {
 		return startForeground(cmd.Context(), so, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
@@ -253,6 +262,9 @@ func startForeground(ctx context.Context, o supervisor.Options, stdout, stderr i
 
 // describe says how to connect. It shows no password.
 func describe(w io.Writer, paths supervisor.Paths, s supervisor.State) {
+	if s.Branch != "" {
+		fmt.Fprintf(w, "  branch    %s\n", s.Branch)
+	}
 	fmt.Fprintf(w, "  socket    %s\n", paths.Socket())
 	fmt.Fprintf(w, "  URL       %s\n", shownURL(s))
 	fmt.Fprintf(w, "  password  in %s; nself run gives a command the whole URL\n", paths.PasswordFile())

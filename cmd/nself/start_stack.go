@@ -81,6 +81,9 @@ func (b backend) startEmbedded(ctx context.Context, route docker.Route, o startO
 		return nil, err
 	}
 	so.Shared, so.Listen = route.Kind == docker.Socket, route.Listen
+	if err := b.p.settle(ctx, stderr); err != nil {
+		return nil, err
+	}
 	paths, state, err := startBackground(ctx, so, o.wait(), stdout, stderr, ask)
 	if err != nil {
 		return nil, err

@@ -149,6 +149,9 @@ func (p *project) examineEmbedded(ctx context.Context, paths supervisor.Paths) (
 		}
 		r.answers = true
 		r.Details = fmt.Sprintf("PostgreSQL %s, process %d, up %s", s.Version, s.PID, time.Since(s.Started).Round(time.Second))
+		if s.Branch != "" {
+			r.Details = "branch " + s.Branch + ": " + r.Details
+		}
 		r.Checks = append(append(checkFacts(f), checkArchiveDir(s)...), freeDisk(paths.Data()))
 		r.Healthy = len(only("failure", r.Checks)) == 0
 	case supervisor.Restarting:

@@ -75,7 +75,7 @@ func (p *project) stop(cmd *cobra.Command, o stopOptions) error {
 		}
 	}
 	ownDatabase := (p.Embedded || !p.built()) && (o.only == "" || o.only == "postgres")
-	if p.built() && !(p.Embedded && o.only == "postgres") {
+	if p.built() && !p.beside() && !(p.Embedded && o.only == "postgres") {
 		err := p.stopContainers(cmd, o)
 		if ownDatabase && dockerAway(err) { // no container can run, and the database can be stopped all the same
 			fmt.Fprintln(cmd.ErrOrStderr(), "The containers were not checked:", err)

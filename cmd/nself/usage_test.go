@@ -89,6 +89,8 @@ func TestCompletion(t *testing.T) {
 		{"backup|create|--format|", "directory", ""},
 		{"db|dump|--format|", "sql", ""},
 		{"service|--format|", "launchd", ""},
+		{"branch|switch|", "main", "strange"},
+		{"branch|create|x|--from|", "main", ""},
 		{"pg|pg_d", "pg_dumpall", ""},
 	} {
 		out := p.ok(append([]string{cobra.ShellCompRequestCmd}, strings.Split(tt.line, "|")...)...)

@@ -40,7 +40,8 @@ func (c *Cluster) CopyFrom(ctx context.Context, from string, volatile bool) erro
 	})
 }
 
-// skipStopped names what belongs to a run of the server and not to the cluster.
+// skipStopped names what belongs to a run of the server and not to the cluster, and the replication slots: nobody would read
+// from a copy's, and they would keep its log for ever.
 func skipStopped(name string, _ fs.DirEntry) bool {
-	return name == pidFileName || name == "postmaster.opts" || strings.HasPrefix(name, filepath.Join("base", "pgsql_tmp"))
+	return filepath.Dir(name) == "pg_replslot" || name == pidFileName || name == "postmaster.opts" || strings.HasPrefix(name, filepath.Join("base", "pgsql_tmp"))
 }

@@ -27,6 +27,7 @@ func (s *supervisor) listen() (*control, error) {
 	mux.HandleFunc("POST /hold", s.serveHold)
 	mux.HandleFunc("POST /release", s.serveRelease)
 	mux.HandleFunc("POST /keep", s.serveKeep)
+	mux.HandleFunc("POST /snapshot", s.serveSnapshot)
 	c := &control{http: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}
 	return c, c.open(s.current().Control)
 }

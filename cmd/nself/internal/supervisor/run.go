@@ -22,6 +22,7 @@ type Options struct {
 	Runtime  string // the runtime directory
 	Project  string // the project's directory, for people; "": none
 	Name     string // the project's name, for people
+	Branch   string // of the project's database, for people; "": the main database
 	Port     int    // of the socket's name; 0: 5432
 	User     string // the superuser; "": postgres
 	Password string // the superuser's; "": the one kept, or a new random one
@@ -92,7 +93,8 @@ type supervisor struct {
 	mu struct {
 		sync.Mutex
 		state    State
-		password string // the superuser's
+		db       *embeddedpg.Server // that is ready, or was
+		password string             // the superuser's
 		stopping bool
 		holders  map[string]bool // of a transient database, by id
 		leave    *time.Timer     // ends a transient one that nobody holds
@@ -119,7 +121,7 @@ func (s *supervisor) run(ctx context.Context, o Options, log slog.Handler, progr
 	s.mu.state = State{
 		PID: os.Getpid(), Version: image.Version, Control: filepath.Join(short, controlName), SocketDir: socketDir(short),
 		Port: o.Port, User: orDefault(o.User, "postgres"), Database: orDefault(o.Database, "postgres"),
-		Shared: o.Shared, Transient: o.Transient, Runtime: s.paths.Runtime, Project: o.Project, Name: o.Name,
+		Shared: o.Shared, Transient: o.Transient, Runtime: s.paths.Runtime, Project: o.Project, Name: o.Name, Branch: o.Branch,
 		Archive: o.ArchiveDir,
 	}
 	s.mark()
@@ -322,6 +324,7 @@ func (s *supervisor) current() State {
 // ready enters the phase of that name.
 func (s *supervisor) ready(db *embeddedpg.Server) error {
 	s.mu.Lock()
+	s.mu.db = db
 	if a := db.Addr(); a != nil {
 		s.mu.state.Listen = a.String()
 	}

@@ -29,7 +29,8 @@ type State struct {
 	Failure   string    `json:"failure,omitempty"` // why it ended, if by itself
 	Runtime   string    `json:"runtime"`           // the runtime directory
 	Project   string    `json:"project,omitempty"` // the project's directory
-	Name      string    `json:"name,omitempty"`    // the project's name
+	Name      string    `json:"name,omitempty"`    // the project's name, and @ and the branch's
+	Branch    string    `json:"branch,omitempty"`  // of the project's database; "": the main one
 	ServerPID int       `json:"server_pid"`        // the process of PostgreSQL; 0 until it runs
 	LastCrash *Crash    `json:"last_crash,omitempty"`
 	Archive   string    `json:"archive,omitempty"`    // directory of the archived log, if there is one
