@@ -19,6 +19,7 @@
 # make examples        the programs in examples/, the recipes and pgtest's adapters, each with its tests; and a newcomer's first test in an empty module
 # make crash           50 kills of a server under load (KILLS=n)
 # make crash-harness   2,000 power cuts of a disk that keeps a journal (CUTS=n, SEED=n, REPLAY=case), and failing disks
+# make isolation       histories at each isolation level, checked for cycles, while sessions and servers are killed, stopped, run out of disk and power (FAULTS=n, CLIENTS=n)
 # make stress          80 sessions do everything at once for 30 minutes (DURATION=, CLIENTS=n), and 10,000 connections
 # make fuzz-translator 33,000 random modules of two kinds beside wasmtime, two million calls: some hours (MODULES=n, SEED=n)
 # make fuzz            20 seconds of each fuzz target (FUZZTIME=)
@@ -29,6 +30,7 @@
 SHELL := /bin/bash
 KILLS ?= 50
 CUTS ?= 2000
+FAULTS ?= 10
 SEED ?=
 REPLAY ?=
 DURATION ?= 30m
@@ -41,7 +43,7 @@ FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestS
 PORTABLE := ./...
 PORTABLE_WINDOWS := $(addprefix ./internal/,vfs vfs/vfstest image fault sqlwire hostdir migrate) $(addprefix ./cmd/nself/internal/,project certs docker compose ledger)
 
-.PHONY: try examples test test-short lint lint-c check-kernel check-postgres check-extensions check-modules check-native check-tools check-stack check-backup check-resources check-translator check-arm64 bench bench-vector benchmarks crash crash-harness stress fuzz fuzz-translator arm64 wasm man clean
+.PHONY: try examples test test-short lint lint-c check-kernel check-postgres check-extensions check-modules check-native check-tools check-stack check-backup check-resources check-translator check-arm64 bench bench-vector benchmarks crash crash-harness isolation stress fuzz fuzz-translator arm64 wasm man clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') $(wildcard internal/image/*.wasm* internal/image/native/*/*.zst)
 	go build -o nself ./cmd/nself
@@ -131,6 +133,9 @@ crash:
 
 crash-harness:
 	go test ./tests/crash -run 'PowerCut|Disk' -count=1 -v -timeout 4h -cuts $(CUTS) -faults 1000 $(if $(SEED),-seed $(SEED)) $(if $(REPLAY),-replay $(abspath $(REPLAY)))
+
+isolation:
+	go test ./tests/isolation -count=1 -v -timeout 4h -clients $(CLIENTS) -faults $(FAULTS) -transactions 3000 $(if $(SEED),-seed $(SEED))
 
 stress:
 	go test ./tests/stress -count=1 -v -timeout 24h -duration $(DURATION) -clients $(CLIENTS)

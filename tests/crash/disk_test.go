@@ -17,6 +17,7 @@ import (
 
 	"nself.org/embeddedpg/internal/vfs"
 	"nself.org/embeddedpg/internal/vfs/vfstest"
+	"nself.org/embeddedpg/tests/crash/node"
 )
 
 var faults = flag.Int("faults", 9, "how many kinds of fault TestFailingDisk tries, the most telling first; with -short at most 3")
@@ -125,16 +126,16 @@ func TestFailingDisk(t *testing.T) {
 }
 
 func failingDisk(t *testing.T, base string, f fault, seed uint64) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(context.Background(), node.Limit)
 	defer cancel()
-	parent := scratch(t)
+	parent := node.Scratch(t)
 	dir := filepath.Join(parent, "pgdata")
-	if err := copyDir(base, dir); err != nil {
+	if err := node.CopyDir(base, dir); err != nil {
 		t.Fatal(err)
 	}
 	bad := &badDisk{fault: f}
 	var rec *vfstest.Recorder
-	n, err := startNode(dir, settings, func(fs vfs.FS) vfs.FS {
+	n, err := node.Start(dir, settings, func(fs vfs.FS) vfs.FS {
 		var err error
 		if rec, err = vfstest.NewRecorder(bad.wrap(fs)); err != nil {
 			t.Fatal(err)
@@ -154,23 +155,23 @@ func failingDisk(t *testing.T, base string, f fault, seed uint64) {
 	load.reach(load.steps.Load()+40, 5*time.Second)
 	load.end()
 	serverEnded := load.ended()
-	n.crash()
+	n.Crash()
 	if bad.fired.Load() == 0 {
 		t.Skipf("the server made no such call in %d transactions", load.steps.Load())
 	}
-	panics := n.log.count("PANIC") + n.log.count("terminated by signal")
+	panics := n.Log.Count("PANIC") + n.Log.Count("terminated by signal")
 	t.Logf("%s: %d calls failed; %d transactions, %d errors at clients, server restarted its processes: %t, ended: %t", *bad.where.Load(),
 		bad.fired.Load(), load.steps.Load(), load.errs.Load(), panics > 0, serverEnded)
 	if (f.op == "sync" || f.op == "datasync") && f.errno == syscall.EIO && mustPanic(*bad.where.Load()) && panics == 0 {
-		t.Errorf("the flush of %s failed and the server went on:\n%s", *bad.where.Load(), n.log.tail(20))
+		t.Errorf("the flush of %s failed and the server went on:\n%s", *bad.where.Load(), n.Log.Tail(20))
 	}
-	if err := n.log.damaged(); err != nil {
+	if err := n.Log.Damaged(); err != nil {
 		t.Error(err)
 	}
 	// PostgreSQL 18 goes on after a short write, but not where it makes a file longer: there it takes one for a full disk
 	// (mdextend in src/backend/storage/smgr/md.c). A page that is read in part is an error to it (md_readv_complete).
-	if full := n.log.count("could not extend file"); f.errno == 0 && f.op == "pwrite" && load.errs.Load() > int64(full) {
-		t.Errorf("a short write is not an error, and clients saw %d, where %d files could not be made longer:\n%s", load.errs.Load(), full, n.log.tail(20))
+	if full := n.Log.Count("could not extend file"); f.errno == 0 && f.op == "pwrite" && load.errs.Load() > int64(full) {
+		t.Errorf("a short write is not an error, and clients saw %d, where %d files could not be made longer:\n%s", load.errs.Load(), full, n.Log.Tail(20))
 	}
 
 	load.verify(t, rec, f, *bad.where.Load(), seed, filepath.Join(parent, "after"))
@@ -178,7 +179,7 @@ func failingDisk(t *testing.T, base string, f fault, seed uint64) {
 
 // diskLoad is clients and an administrator at work on a server whose disk fails.
 type diskLoad struct {
-	node    *node
+	node    *node.Node
 	workers []*worker
 	admin   *administrator
 
@@ -188,7 +189,7 @@ type diskLoad struct {
 	ctx         context.Context
 }
 
-func startLoad(ctx context.Context, n *node, position func() int, seed uint64) *diskLoad {
+func startLoad(ctx context.Context, n *node.Node, position func() int, seed uint64) *diskLoad {
 	const clients = 3
 	l := &diskLoad{node: n, ctx: ctx, admin: &administrator{rng: rand.New(rand.NewPCG(seed, 77)), position: position}}
 	for c := range clients {
@@ -212,7 +213,7 @@ func (l *diskLoad) administer() {
 	for !l.stop.Load() && !l.ended() {
 		if a.conn == nil || a.conn.IsClosed() {
 			var err error
-			if a.conn, err = l.node.connect(l.ctx, "postgres"); err != nil {
+			if a.conn, err = l.node.Connect(l.ctx, "postgres"); err != nil {
 				a.conn = nil
 				time.Sleep(time.Millisecond)
 				continue
@@ -229,7 +230,7 @@ func (l *diskLoad) administer() {
 // ended reports whether the server has, or the time for the test.
 func (l *diskLoad) ended() bool {
 	select {
-	case <-l.node.pm.Done():
+	case <-l.node.Done():
 		return true
 	default:
 		return l.ctx.Err() != nil
@@ -284,10 +285,10 @@ func mustPanic(name string) bool {
 }
 
 // work makes transactions until one fails, on a connection of its own.
-func (w *worker) work(ctx context.Context, n *node, stop *atomic.Bool, steps *atomic.Int64) (err error) {
+func (w *worker) work(ctx context.Context, n *node.Node, stop *atomic.Bool, steps *atomic.Int64) (err error) {
 	short, cancel := context.WithTimeout(ctx, 10*time.Second) // of a server that recovers
 	defer cancel()
-	if w.conn, err = n.connect(short, "postgres"); err != nil {
+	if w.conn, err = n.Connect(short, "postgres"); err != nil {
 		return err
 	}
 	defer func() { w.conn.Close(ctx) }()

@@ -22,6 +22,7 @@ import (
 
 	"nself.org/embeddedpg/internal/vfs"
 	"nself.org/embeddedpg/internal/vfs/vfstest"
+	"nself.org/embeddedpg/tests/crash/node"
 )
 
 var (
@@ -75,13 +76,13 @@ func record(t testing.TB, base string, settings map[string]string, seed uint64, 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	dir := filepath.Join(scratch(t), "pgdata")
-	if err := copyDir(base, dir); err != nil {
+	dir := filepath.Join(node.Scratch(t), "pgdata")
+	if err := node.CopyDir(base, dir); err != nil {
 		t.Fatal(err)
 	}
 	var rec *vfstest.Recorder
 	var flushed atomic.Int64
-	n, err := startNode(dir, settings, func(fs vfs.FS) vfs.FS {
+	n, err := node.Start(dir, settings, func(fs vfs.FS) vfs.FS {
 		var err error
 		if rec, err = vfstest.NewRecorder(fs); err != nil {
 			t.Fatal(err)
@@ -119,7 +120,7 @@ func record(t testing.TB, base string, settings map[string]string, seed uint64, 
 	wg.Go(func() {
 		a := &administrator{rng: rand.New(rand.NewPCG(seed, 0)), position: rec.Position}
 		var err error
-		if a.conn, err = n.connect(ctx, "postgres"); err != nil {
+		if a.conn, err = n.Connect(ctx, "postgres"); err != nil {
 			fail(err)
 			return
 		}
@@ -136,21 +137,21 @@ func record(t testing.TB, base string, settings map[string]string, seed uint64, 
 		model.Databases = a.databases
 	})
 	wg.Wait()
-	if err := n.stop(); err != nil {
+	if err := n.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case err := <-errs:
-		t.Fatalf("%v\n%s", err, n.log.tail(20))
+		t.Fatalf("%v\n%s", err, n.Log.Tail(20))
 	default:
 	}
 	return rec.Journal(), model
 }
 
 // run takes steps until done.
-func (w *worker) run(ctx context.Context, n *node, done func() bool) error {
+func (w *worker) run(ctx context.Context, n *node.Node, done func() bool) error {
 	var err error
-	if w.conn, err = n.connect(ctx, "postgres"); err != nil {
+	if w.conn, err = n.Connect(ctx, "postgres"); err != nil {
 		return err
 	}
 	defer w.conn.Close(ctx)
@@ -231,7 +232,7 @@ func harness(t testing.TB, base string, settings map[string]string, seed uint64,
 			}
 		})
 	}
-	dir := scratch(t)
+	dir := node.Scratch(t)
 	disk := vfstest.NewDisk(journal)
 	for i, at := range positions(journal, n, rand.New(rand.NewPCG(seed, 99))) {
 		if count.failed.Load() >= 5 {
@@ -287,7 +288,7 @@ func (c *Case) try(dir string, count *tally) error {
 // again recovers on dir, and returns the case of the power going somewhere in that.
 func (c *Case) again(dir string, rng *rand.Rand) (*Case, error) {
 	var rec *vfstest.Recorder
-	n, err := startNode(dir, settings, func(fs vfs.FS) vfs.FS {
+	n, err := node.Start(dir, settings, func(fs vfs.FS) vfs.FS {
 		var err error
 		if rec, err = vfstest.NewRecorder(fs); err != nil {
 			panic(err)
@@ -297,7 +298,7 @@ func (c *Case) again(dir string, rng *rand.Rand) (*Case, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start: %w", err)
 	}
-	n.crash()
+	n.Crash()
 	second := &Case{Journal: rec.Journal(), Seed: rng.Uint64(), Model: c.Model, Told: c.Told, Thorough: c.Thorough, expected: c.expected}
 	second.Position = rng.IntN(len(second.Journal.Ops) + 1)
 	return second, nil
@@ -362,8 +363,8 @@ func TestPowerCut(t *testing.T) {
 		if err := c.write(dir); err != nil {
 			t.Fatal(err)
 		}
-		work := filepath.Join(scratch(t), "pgdata")
-		if err := copyDir(dir, work); err != nil {
+		work := filepath.Join(node.Scratch(t), "pgdata")
+		if err := node.CopyDir(dir, work); err != nil {
 			t.Fatal(err)
 		}
 		t.Logf("the tree after the power failure is in %s", dir)

@@ -7,30 +7,32 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"nself.org/embeddedpg/tests/crash/node"
 )
 
 // verify starts a server on the tree that a power failure has left, and compares what it holds with the model.
 func (c *Case) verify(dir string) error {
-	n, err := startNode(dir, recovery(), nil)
+	n, err := node.Start(dir, recovery(), nil)
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
 	err = c.compare(n)
 	if err == nil && c.Thorough {
 		// What recovery has made good must be on the disk too.
-		if err := n.stop(); err != nil {
+		if err := n.Stop(); err != nil {
 			return fmt.Errorf("shut down: %w", err)
 		}
-		if n, err = startNode(dir, recovery(), nil); err != nil {
+		if n, err = node.Start(dir, recovery(), nil); err != nil {
 			return fmt.Errorf("start once more: %w", err)
 		}
 		if err = c.compare(n); err != nil {
 			err = fmt.Errorf("after one more start: %w", err)
 		}
 	}
-	n.crash()
+	n.Crash()
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, n.log.tail(15))
+		return fmt.Errorf("%w\n%s", err, n.Log.Tail(15))
 	}
 	return nil
 }
@@ -40,10 +42,10 @@ func recovery() map[string]string {
 	return map[string]string{"autovacuum": "off", "max_prepared_transactions": "20", "shared_buffers": "4MB", "max_connections": "20"}
 }
 
-func (c *Case) compare(n *node) error {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+func (c *Case) compare(n *node.Node) error {
+	ctx, cancel := context.WithTimeout(context.Background(), node.Limit)
 	defer cancel()
-	conn, err := n.connect(ctx, "postgres")
+	conn, err := n.Connect(ctx, "postgres")
 	if err != nil {
 		return err
 	}
@@ -90,7 +92,7 @@ func (c *Case) compare(n *node) error {
 		}
 	}
 	c.found = found
-	return n.log.damaged()
+	return n.Log.Damaged()
 }
 
 // finish says how many of a client's transactions are committed, after it has committed the one that is prepared.
@@ -169,7 +171,7 @@ func readState(ctx context.Context, conn *pgx.Conn, client int) (State, error) {
 }
 
 // compareDatabases checks that databases are there, and can be connected to, as the model has it.
-func (c *Case) compareDatabases(ctx context.Context, n *node, conn *pgx.Conn) error {
+func (c *Case) compareDatabases(ctx context.Context, n *node.Node, conn *pgx.Conn) error {
 	// A connection limit of -2 marks one whose removal was begun (DATCONNLIMIT_INVALID_DB).
 	names, err := column[string](ctx, conn, "SELECT datname || CASE datconnlimit WHEN -2 THEN ' half removed' ELSE '' END FROM pg_database WHERE datname LIKE 'db%'")
 	if err != nil {
@@ -188,7 +190,7 @@ func (c *Case) compareDatabases(ctx context.Context, n *node, conn *pgx.Conn) er
 		if !has || strings.Contains(there, d.Name+" half removed") {
 			continue
 		}
-		other, err := n.connect(ctx, d.Name)
+		other, err := n.Connect(ctx, d.Name)
 		if err != nil {
 			return err
 		}
