@@ -53,6 +53,7 @@ try:
 
 # Each stage says what it runs and how long it took.
 test:
+	@rm -f tests/out/not-run
 	@tests/stage.sh "sid root" tests/suites.sh root
 	@tests/stage.sh lint $(MAKE) --no-print-directory lint
 	@tests/stage.sh "committed modules" wasm/check.sh
@@ -64,6 +65,7 @@ test:
 	@tests/stage.sh figures go test -count=1 -timeout 20m -p 1 -run '$(FIGURES)' . ./tests/sessions ./cmd/nself
 	@tests/stage.sh examples $(MAKE) --no-print-directory examples
 	@tests/stage.sh "suites beside native PostgreSQL" tests/suites.sh all
+	@tests/stage.sh --not-run
 
 examples:
 	for example in examples/*/ pgtest/goosetest/ pgtest/migratetest/; do (cd $$example && go vet ./... && go test ./...) || exit 1; done
