@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -33,20 +34,21 @@ var childMainCalled atomic.Bool
 
 // ChildMain must be the first thing that main does in a program that uses Config.ChildProcess, and the first thing
 // in TestMain in its tests. In the process that Start made for the server it runs the server and does not return;
-// in every other it returns at once.
-func ChildMain() {
+// in every other it returns at once. The server finds the extensions in the given file systems, as in those of
+// Config.Extensions.
+func ChildMain(extensions ...fs.FS) {
 	childMainCalled.Store(true)
 	if os.Getenv(childMarker) == "" {
 		return
 	}
 	_ = os.Unsetenv(childMarker)
-	if err := childMain(); err != nil {
+	if err := childMain(extensions); err != nil {
 		os.Exit(1) // the parent was told why
 	}
 	os.Exit(0)
 }
 
-func childMain() error {
+func childMain(extensions []fs.FS) error {
 	// What a terminal sends to all of its programs is the parent's to decide about. SIGTERM is for this one.
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -54,7 +56,7 @@ func childMain() error {
 	unix.CloseOnExec(childControl)
 	unix.CloseOnExec(childEvents)
 	events := &eventSender{enc: gob.NewEncoder(os.NewFile(childEvents, "events"))}
-	err := serveParent(ctx, cancel, events)
+	err := serveParent(ctx, cancel, events, extensions)
 	if err != nil {
 		events.send(childEvent{Failed: newChildError(err)})
 	}
@@ -62,7 +64,7 @@ func childMain() error {
 }
 
 // serveParent runs the server until standard input ends, as it does when the parent closes the server or dies.
-func serveParent(ctx context.Context, cancel context.CancelFunc, events *eventSender) error {
+func serveParent(ctx context.Context, cancel context.CancelFunc, events *eventSender, extensions []fs.FS) error {
 	var told childConfig
 	if err := gob.NewDecoder(os.Stdin).Decode(&told); err != nil {
 		return fmt.Errorf("this process is for embeddedpg itself, which sets %s: %w", childMarker, err)
@@ -81,6 +83,7 @@ func serveParent(ctx context.Context, cancel context.CancelFunc, events *eventSe
 	}()
 	cfg := told.Config
 	cfg.ChildProcess = false
+	cfg.Extensions = extensions
 	cfg.Progress = func(p Progress) { events.send(childEvent{Progress: &p}) }
 	if told.Logs {
 		cfg.Log = &childHandler{events: events, level: told.Level}

@@ -81,6 +81,13 @@ type Config struct {
 	// server (Server.Engine). docs/extension-modules.md tells how they are built. Default: none.
 	ExtensionDirs []string
 
+	// Extensions are such folders within the program: an embed.FS or a zip archive, for example, with the files in its top
+	// folder; those of extensions/pack are ready to use. They come behind ExtensionDirs. Nothing is read of one that is
+	// not looked into, except that every module is read at the start to see whether it has native code, unless the value has
+	// a method HasNativeCode() bool that says so. A module is trusted as this program's own code is. With ChildProcess they are
+	// given to ChildMain. Default: none.
+	Extensions []fs.FS
+
 	// SessionMemory is how much private memory one session may take, in bytes; the same for autovacuum and background workers. A
 	// statement that needs more fails with SQLSTATE 53200 (out_of_memory), and no other session notices. Shared memory
 	// (shared_buffers) is not counted, and the processes that all sessions depend on have no limit. At least 32 MiB;
@@ -176,6 +183,7 @@ func (c Config) complete() (Config, error) {
 	c.Settings = maps.Clone(c.Settings)
 	c.Mounts = slices.Clone(c.Mounts)
 	c.ExtensionDirs = slices.Clone(c.ExtensionDirs)
+	c.Extensions = slices.Clone(c.Extensions)
 	fill(&c.Superuser, defaultSuperuser)
 	fill(&c.Database, defaultDatabase)
 	fill(&c.Port, defaultPort)
@@ -192,6 +200,12 @@ func (c Config) complete() (Config, error) {
 		return c, &Error{
 			Op: "use Config.SessionMemory", Err: fmt.Errorf("%d bytes are not from %d to %d", c.SessionMemory, int64(minSessionMemory), int64(maxSessionMemory)),
 			Hint: "use 32 MiB to 2.5 GiB; leave it 0 for 2.5 GiB",
+		}
+	}
+	if c.ChildProcess && len(c.Extensions) > 0 {
+		return c, &Error{
+			Op: "use Config.Extensions", Err: errors.New("file systems of this program cannot be sent to the child process"),
+			Hint: "give them to embeddedpg.ChildMain, which the child process calls too",
 		}
 	}
 	if c.ShutdownTimeout < 0 {

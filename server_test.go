@@ -123,7 +123,7 @@ var template struct {
 const templatePassword = "template password"
 
 func TestMain(m *testing.M) {
-	embeddedpg.ChildMain()
+	embeddedpg.ChildMain(watched(os.DirFS("testdata/extension"), true))
 	if os.Getenv(parentMarker) != "" {
 		parentMain()
 	}

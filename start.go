@@ -72,6 +72,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 		Initdb:        empty && s.cfg.CopyFrom == "" && !create.CanSeed(),
 		Log:           s.cfg.Log,
 		ExtensionDirs: s.cfg.ExtensionDirs,
+		Extensions:    s.cfg.Extensions,
 		Compile:       func(d time.Duration) { s.cfg.Progress(Progress{StageCompile, d}) },
 	})
 	if err != nil {
@@ -116,7 +117,7 @@ func (s *Server) run(ctx context.Context, guest cluster.Programs) (err error) {
 	s.cfg.Progress(Progress{Stage: StageStart})
 	run := cluster.RunOptions{
 		Port: s.cfg.Port, SocketDir: s.cfg.SocketDir, SocketMode: s.cfg.SocketMode, Settings: s.cfg.Settings, Log: s.cfg.Log,
-		ExtensionDirs: s.cfg.ExtensionDirs, TimeZones: s.cfg.TimeZoneDir, SessionMemory: uint64(s.cfg.SessionMemory),
+		ExtensionDirs: s.cfg.ExtensionDirs, Extensions: s.cfg.Extensions, TimeZones: s.cfg.TimeZoneDir, SessionMemory: uint64(s.cfg.SessionMemory),
 	}
 	if addr, ok := s.listeners.Addr().(*net.TCPAddr); ok {
 		run.TCP = addr.AddrPort()

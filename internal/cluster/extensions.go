@@ -2,13 +2,14 @@ package cluster
 
 import (
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"nself.org/embeddedpg/internal/fault"
 	"nself.org/embeddedpg/internal/vfs"
 )
 
-// guestExtensions is where the host's extension directories are, numbered. The server loads code from there and from
+// guestExtensions is where the extension directories are, the host's and then those of the program, numbered. The server loads code from there and from
 // nowhere else, and cannot write there.
 const guestExtensions = "/extensions"
 
@@ -18,7 +19,7 @@ func extensionRoot(i int) string      { return fmt.Sprintf("%s/%d", guestExtensi
 func extensionDirectory(i int) string { return extensionRoot(i) + "/extension" }
 
 // mountExtensions adds the directories to the guest's files.
-func (t *tree) mountExtensions(all map[string]vfs.FS, hosts []string) error {
+func (t *tree) mountExtensions(all map[string]vfs.FS, hosts []string, own []fs.FS) error {
 	for i, host := range hosts {
 		dir, err := t.dir(host, true)
 		if err != nil {
@@ -28,6 +29,9 @@ func (t *tree) mountExtensions(all map[string]vfs.FS, hosts []string) error {
 			}
 		}
 		all[extensionDirectory(i)] = dir
+	}
+	for i, source := range own {
+		all[extensionDirectory(len(hosts)+i)] = vfs.NewImageLater(source)
 	}
 	return nil
 }

@@ -32,6 +32,8 @@ type RunOptions struct {
 	Mounts     []Mount
 	// ExtensionDirs are directories of the host with side modules, control and SQL files.
 	ExtensionDirs []string
+	// Extensions are such directories within the program; the host's come before them.
+	Extensions    []fs.FS
 	SessionMemory uint64 // bytes of each session's heap; 0: as much as its address space holds
 	// TimeZones is a directory of the host with zone files, in place of those of the image. "": the image's.
 	TimeZones string
@@ -46,7 +48,7 @@ type RunOptions struct {
 
 // settings are Settings, and what follows from the rest where they do not say otherwise.
 func (o *RunOptions) settings() map[string]string {
-	all := extensionSettings(len(o.ExtensionDirs))
+	all := extensionSettings(len(o.ExtensionDirs) + len(o.Extensions))
 	if all == nil {
 		return o.Settings
 	}
@@ -180,7 +182,7 @@ func startHint(text string) string {
 	for _, h := range []struct{ text, hint string }{
 		{LostWAL, "its write-ahead log is lost or damaged: restore a backup into another directory"},
 		{"locale", "the locales are C, POSIX, C.UTF-8 and the builtin ones: dump the cluster with its own server and restore it into a new one"},
-		{"could not access file", "remove the name from shared_preload_libraries, or name the directory that has its module in Config.ExtensionDirs"},
+		{"could not access file", "remove the name from shared_preload_libraries, or name what has its module in Config.ExtensionDirs or Config.Extensions"},
 		{"shared memory", "lower shared_buffers or max_connections"},
 		{"could not fork", "raise the limits of address space, threads and open files of this program (ulimit -v, -u and -n)"},
 		{"server certificate file", "the server sees the data directory alone: put server.crt and server.key there, or set ssl = off"},

@@ -122,7 +122,7 @@ func (t *tree) mount(image vfs.FS, dataDir string, o RunOptions) error {
 		}
 	}
 	t.sockets = socketPath(o.SocketDir, t.data, all)
-	if err := t.mountExtensions(all, o.ExtensionDirs); err != nil {
+	if err := t.mountExtensions(all, o.ExtensionDirs, o.Extensions); err != nil {
 		return err
 	}
 	t.root, err = vfs.NewNamespace(all)

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path"
@@ -35,6 +36,9 @@ type Options struct {
 
 	// ExtensionDirs have side modules that the server can load. wasmtime runs it if one of them has no native code.
 	ExtensionDirs []string
+
+	// Extensions are the same, as file systems of the program.
+	Extensions []fs.FS
 
 	// Compile is called several times a second while code is compiled, with the time taken so far; never twice at once.
 	Compile func(time.Duration)
@@ -133,7 +137,7 @@ func load(ctx context.Context, o Options) (s *Set, err error) {
 		return s, err
 	}
 	if o.Server {
-		if err := list[0].checkSides(o.ExtensionDirs, choice, log); err != nil {
+		if err := list[0].checkSides(o, choice, log); err != nil {
 			return s, err
 		}
 	}

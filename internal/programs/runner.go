@@ -90,7 +90,7 @@ func modules(o Options, choice vm.Runner) ([]*module, error) {
 	if own := o.Override; own != nil && own.hash != server.code.Hash {
 		server.code = vm.Code{Hash: own.hash, Wasm: func() ([]byte, error) { return own.code, nil }}
 	}
-	server.options.SideModules = len(o.ExtensionDirs) > 0
+	server.options.SideModules = len(o.ExtensionDirs)+len(o.Extensions) > 0
 	return list, nil
 }
 

@@ -3,6 +3,7 @@ package programs
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -43,6 +44,8 @@ func TestRunner(t *testing.T) {
 		{"no side modules yet", "", Options{Server: true, ExtensionDirs: []string{t.TempDir()}}, best},
 		{"wasmtime asked for anyway", "wasmtime", Options{Server: true, ExtensionDirs: []string{bare}}, vm.Wasmtime},
 		{"side modules without native code", "", Options{Server: true, ExtensionDirs: []string{bare}}, vm.Wasmtime},
+		{"the same within the program", "", Options{Server: true, Extensions: []fs.FS{os.DirFS(bare)}}, vm.Wasmtime},
+		{"files that say they have native code", "", Options{Server: true, Extensions: []fs.FS{saysNative{os.DirFS(bare)}}}, best},
 	} {
 		t.Setenv(runnerVariable, tt.engine)
 		choice, err := chooseRunner()
@@ -54,10 +57,10 @@ func TestRunner(t *testing.T) {
 			t.Fatal(err)
 		}
 		var log strings.Builder
-		if err := list[0].checkSides(tt.o.ExtensionDirs, choice, slog.New(slog.NewTextHandler(&log, nil))); err != nil {
+		if err := list[0].checkSides(tt.o, choice, slog.New(slog.NewTextHandler(&log, nil))); err != nil {
 			t.Fatal(err)
 		}
-		if warned := strings.Contains(log.String(), "x.so"); warned != (tt.name == "side modules without native code" && best == vm.Native) {
+		if warned := strings.Contains(log.String(), "x.so"); warned != (tt.want == vm.Wasmtime && tt.engine == "" && tt.o.Override == nil && best == vm.Native) {
 			t.Errorf("%s: log %q", tt.name, log.String())
 		}
 		if got := list[0].native(); got != (tt.want == vm.Native) {
@@ -65,6 +68,11 @@ func TestRunner(t *testing.T) {
 		}
 	}
 }
+
+// saysNative says that its modules have native code.
+type saysNative struct{ fs.FS }
+
+func (saysNative) HasNativeCode() bool { return true }
 
 // TestRunnerRefused: what cannot be had is an error that says what to do, before anything is compiled.
 func TestRunnerRefused(t *testing.T) {

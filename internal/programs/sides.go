@@ -14,11 +14,16 @@ const maxNamedSides = 5
 
 // checkSides has wasmtime run a server whose extension directories have modules that native code cannot load, and says
 // what that costs; where native code is asked for, that is an error.
-func (m *module) checkSides(dirs []string, choice vm.Runner, log *slog.Logger) error {
-	if !m.native() || len(dirs) == 0 {
+func (m *module) checkSides(o Options, choice vm.Runner, log *slog.Logger) error {
+	if !m.native() {
 		return nil
 	}
-	bad := vm.CheckSides(dirs)
+	bad := vm.CheckSides(o.ExtensionDirs)
+	for _, files := range o.Extensions {
+		if known, ok := files.(interface{ HasNativeCode() bool }); !ok || !known.HasNativeCode() {
+			bad = append(bad, vm.CheckSideFiles(files)...)
+		}
+	}
 	if len(bad) == 0 {
 		return nil
 	}

@@ -17,8 +17,8 @@ import (
 const ImageCache = 16 << 20
 
 // An Image is a read-only file system made from an fs.FS, such as a zip archive.
-// Its list of files is read once, when it is made, so Stat and ReadDir never go
-// to the source; content is read on the first open.
+// Its list of files is read once, so Stat and ReadDir never go to the source after
+// that; content is read on the first open.
 //
 // Files have mode 0444, or 0555 if the source calls them executable, directories
 // 0555. Only regular files and directories are taken over. Any change is EROFS.
@@ -28,6 +28,7 @@ type Image struct {
 	source fs.FS
 	files  map[string]*imageNode // by relative name, "." for the root
 	cached atomic.Int64          // bytes
+	list   func() error          // fills files, once
 }
 
 type imageNode struct {
@@ -47,22 +48,34 @@ type imageNode struct {
 // NewImage lists source. A directory that exists only as a part of a name, as in
 // many zip archives, is a directory all the same.
 func NewImage(source fs.FS) (*Image, error) {
+	i := NewImageLater(source)
+	return i, i.list()
+}
+
+// NewImageLater is as NewImage, but lists source when the guest first looks there: who never does pays nothing. Every
+// call fails where it cannot be listed.
+func NewImageLater(source fs.FS) *Image {
 	i := &Image{dev: newDevice(), source: source, files: map[string]*imageNode{}}
+	i.list = sync.OnceValue(i.listAll)
+	return i
+}
+
+func (i *Image) listAll() error {
 	i.node(".", S_IFDIR|0o555)
-	if archive, ok := source.(*zip.Reader); ok {
+	if archive, ok := i.source.(*zip.Reader); ok {
 		// Its WalkDir opens a decompressor for each file.
 		for _, f := range archive.File {
 			if name := strings.TrimSuffix(f.Name, "/"); fs.ValidPath(name) {
 				i.add(name, f.FileInfo())
 			}
 		}
-	} else if err := fs.WalkDir(source, ".", i.visit); err != nil {
-		return nil, pathError("list image", ".", err)
+	} else if err := fs.WalkDir(i.source, ".", i.visit); err != nil {
+		return pathError("list image", ".", err)
 	}
 	for _, n := range i.files {
 		slices.SortFunc(n.children, func(a, b DirEntry) int { return strings.Compare(a.Name, b.Name) })
 	}
-	return i, nil
+	return nil
 }
 
 func (i *Image) visit(name string, entry fs.DirEntry, err error) error {
@@ -113,6 +126,9 @@ func (i *Image) node(name string, mode uint32) *imageNode {
 // lookup finds a file. A name behind a regular file is ENOTDIR, as on Linux.
 func (i *Image) lookup(name string) (*imageNode, error) {
 	rel, err := relative(name)
+	if err == nil {
+		err = i.list()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ package vm
 
 import (
 	"crypto/sha256"
+	"io/fs"
 	"os"
 
 	"nself.org/embeddedpg/internal/wasmfile"
@@ -34,3 +35,6 @@ func nativeCode(code []byte) (bare, image []byte, err error) { return wasmfile.N
 
 // CheckSides returns nil: here no program is native code.
 func CheckSides([]string) []error { return nil }
+
+// CheckSideFiles returns nil, as CheckSides does.
+func CheckSideFiles(fs.FS) []error { return nil }

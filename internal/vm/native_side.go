@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,6 +56,23 @@ func CheckSides(dirs []string) (bad []error) {
 					bad = append(bad, err)
 				}
 			}
+		}
+	}
+	return bad
+}
+
+// CheckSideFiles is CheckSides of a file system that is part of the program, and so trusted as the program is.
+func CheckSideFiles(files fs.FS) (bad []error) {
+	names, err := fs.Glob(files, "*.so")
+	if err != nil {
+		return []error{err}
+	}
+	for _, name := range names {
+		code, err := fs.ReadFile(files, name)
+		if err != nil {
+			bad = append(bad, fmt.Errorf("read a module: %w", err))
+		} else if _, image, err := nativeCode(code); err == nil && image == nil {
+			bad = append(bad, fmt.Errorf("%s: %w", name, errNoSideNative))
 		}
 	}
 	return bad

@@ -4,6 +4,7 @@ package vm
 
 import (
 	"errors"
+	"io/fs"
 
 	"nself.org/embeddedpg/internal/kernel"
 )
@@ -26,6 +27,9 @@ func (*Engine) Load(string, Code, LoadOptions) (*Module, error) {
 
 // CheckSides returns nil, as nothing runs.
 func CheckSides([]string) []error { return nil }
+
+// CheckSideFiles returns nil, as CheckSides does.
+func CheckSideFiles(fs.FS) []error { return nil }
 
 func (*Engine) Wait()                  {}
 func (*Engine) Close() error           { return nil }
