@@ -6,6 +6,7 @@
 # SOURCE is the folder of an extension whose makefile uses PGXS; it is not written
 # to. OUT gets NAME.so, NAME.control and the SQL files, and is what
 # Config.ExtensionDirs names. Needs what build.sh needs, and one run of "build.sh sdk".
+# EXTENSION_FOLDER: the folder of the makefile within SOURCE. EXTENSION_PREPARE: a command to run in SOURCE first.
 # With Go (GO=: none) each NAME.so also holds native code for both processors;
 # without it a server that has such a module compiles it, and itself, and runs slower.
 set -euo pipefail
@@ -22,7 +23,9 @@ work=$(mktemp -d "$root/build/extension.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cp -r "$source" "$work/source"
 in=${work#"$root"}
-pgxs=(GUEST_LINK=side "PATH=$sdk/bin:/usr/sbin:/usr/bin:/sbin:/bin" make -s -C "$in/source" PG_CONFIG=pg_config "$@")
+tools=(GUEST_LINK=side "PATH=$sdk/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+[ -z "${EXTENSION_PREPARE:-}" ] || sid env -C "$in/source" "${tools[@]}" bash -ec "$EXTENSION_PREPARE"
+pgxs=("${tools[@]}" make -s -C "$in/source/${EXTENSION_FOLDER:-}" PG_CONFIG=pg_config "$@")
 sid env "${pgxs[@]}" all
 sid env "${pgxs[@]}" install DESTDIR="$in/stage"
 
@@ -36,6 +39,7 @@ mkdir -p "$out"
 for folder in lib share/extension; do
 	[ ! -d "$work/stage/pgsql/$folder" ] || find "$work/stage/pgsql/$folder" -maxdepth 1 -type f -exec cp -t "$out" {} +
 done
+shopt -s nullglob # it may be SQL alone
 for so in "$work"/stage/pgsql/lib/*.so; do
 	sid llvm-strip-22 --strip-all "${so#"$root"}" -o "$in/stripped"
 	for target in "${targets[@]}"; do
