@@ -6,6 +6,8 @@
 # make check-postgres  PostgreSQL's own regression and isolation suites against our server
 # make check-modules   extensions as loadable modules: built, and their own tests
 # make check-extensions  every extension created, and its own tests; writes docs/extensions.md
+# make extensions      the extensions of extensions/, built from Debian's sources as side modules, and packed: half an hour
+# make check-depot     their own tests against our server; writes docs/depot.md
 # make check-stack     the whole stack on a Docker engine, or as root on Debian one started for it: 5 minutes
 # make check-native    data directories moved between our server and native PostgreSQL 18
 # make check-resources what happens where the operating system refuses memory, threads, files, directories: each in a process of its own
@@ -43,7 +45,7 @@ FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestS
 PORTABLE := ./...
 PORTABLE_WINDOWS := $(addprefix ./internal/,vfs vfs/vfstest image fault sqlwire hostdir migrate) $(addprefix ./cmd/nself/internal/,project certs docker compose ledger)
 
-.PHONY: try examples test test-short lint lint-c check-kernel check-postgres check-extensions check-modules check-native check-tools check-stack check-backup check-resources check-translator check-arm64 bench bench-vector benchmarks crash crash-harness isolation stress fuzz fuzz-translator arm64 wasm man clean
+.PHONY: try extensions check-depot examples test test-short lint lint-c check-kernel check-postgres check-extensions check-modules check-native check-tools check-stack check-backup check-resources check-translator check-arm64 bench bench-vector benchmarks crash crash-harness isolation stress fuzz fuzz-translator arm64 wasm man clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') $(wildcard internal/image/*.wasm* internal/image/native/*/*.zst)
 	go build -o nself ./cmd/nself
@@ -96,6 +98,13 @@ check-modules:
 
 check-extensions:
 	tests/suites.sh extensions -write docs/extensions.md
+
+extensions:
+	extensions/build.sh
+	go run ./extensions/makepack -modules $${EMBEDDEDPG_CACHE:-$$HOME/.cache/embeddedpg}/depot/modules -out extensions/pack/pack
+
+check-depot:
+	tests/suites.sh depot -write docs/depot.md
 
 check-stack:
 	cmd/nself/stacktest/run.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs the suites that need a Debian root, most of them for native PostgreSQL 18 beside our server: postgres, extensions, native, tools, tap, backup,
-# translator, arm64, modules, bench, queries, vector, latency, benchmarks or all (the first six); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
+# Runs the suites that need a Debian root, most of them for native PostgreSQL 18 beside our server: postgres, extensions, depot, native, tools, tap, backup,
+# translator, arm64, modules, bench, queries, vector, latency, benchmarks or all (the first six but for depot); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/wasm/lib.sh"
@@ -41,6 +41,12 @@ extensions() {
 		touch "$tree/.complete"
 	fi
 	go run ./tests/checkextensions -root "$root" -source "$tree" -keep tests/out "$@"
+}
+
+# Its arguments are the command's, and names of extensions.
+depot() {
+	extensions/build.sh
+	go run ./tests/checkextensions -root "$root" -keep tests/out -depot "$cache/depot" "$@"
 }
 
 native() {
@@ -181,12 +187,13 @@ all() {
 	done
 }
 
-suite=${1:?usage: suites.sh root|postgres|extensions|native|tools|tap|backup|translator|arm64|modules|bench|queries|vector|latency|benchmarks|all}
+suite=${1:?usage: suites.sh root|postgres|extensions|depot|native|tools|tap|backup|translator|arm64|modules|bench|queries|vector|latency|benchmarks|all}
 shift
 case $suite in
 root) ;;
 postgres) postgres "$@" ;;
 extensions) extensions "$@" ;;
+depot) depot "$@" ;;
 native) native ;;
 tools) tools ;;
 tap) tap "$@" ;;

@@ -23,8 +23,16 @@ func main() {
 	flag.StringVar(&e.source, "source", "", "PostgreSQL 18 source tree, with pgvector's in contrib")
 	flag.StringVar(&e.keep, "keep", "", "directory that receives the results and diffs of failed suites")
 	only := flag.String("only", "", "run only this suite: a folder of contrib")
-	write := flag.String("write", "", "file that receives the table: docs/extensions.md")
+	write := flag.String("write", "", "file that receives the table: docs/extensions.md, or docs/depot.md")
+	built := flag.String("depot", "", "test what extensions/build.sh has built in this folder, all or those of the arguments, and not what is built in")
 	flag.Parse()
+	if *built != "" {
+		if err := checkDepot(context.Background(), &e, *built, *write, flag.Args()); err != nil {
+			fmt.Fprintf(os.Stderr, "checkextensions: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if e.root == "" || e.source == "" {
 		fmt.Fprintln(os.Stderr, "checkextensions: -root and -source are required; `make check-extensions` sets them")
 		os.Exit(2)
@@ -33,6 +41,31 @@ func main() {
 		fmt.Fprintf(os.Stderr, "checkextensions: %v\n", err)
 		os.Exit(1)
 	}
+}
+
+// checkDepot tests the depot, and writes its page.
+func checkDepot(ctx context.Context, e *environment, built, write string, names []string) error {
+	if err := e.prepare(ctx); err != nil {
+		return err
+	}
+	defer e.remove()
+	list, err := e.depot(ctx, "extensions", built, names)
+	if err != nil {
+		return err
+	}
+	var bad []string
+	for _, o := range list {
+		bad = append(bad, o.wrong()...)
+	}
+	if write != "" {
+		if err := os.WriteFile(write, depotPage(list), 0o644); err != nil {
+			return err
+		}
+	}
+	if bad != nil {
+		return fmt.Errorf("not as it should be:\n  %s", strings.Join(bad, "\n  "))
+	}
+	return nil
 }
 
 func check(ctx context.Context, e *environment, only, write string) error {

@@ -26,6 +26,7 @@ const (
 // some tests COPY from and to it.
 type environment struct {
 	root, source, keep string
+	dirs               []string // with extensions that are not built in
 
 	check    string // the directory, as the host sees it
 	guest    string // as the others see it
@@ -64,11 +65,12 @@ func (e *environment) config(data string, settings map[string]string) embeddedpg
 		all[name] = value
 	}
 	return embeddedpg.Config{
-		DataDir:   data,
-		SocketDir: filepath.Join(e.check, "s"),
-		Port:      5432,
-		Mounts:    []embeddedpg.Mount{{Host: e.check, Guest: e.guest}},
-		Settings:  all,
+		DataDir:       data,
+		SocketDir:     filepath.Join(e.check, "s"),
+		Port:          5432,
+		Mounts:        []embeddedpg.Mount{{Host: e.check, Guest: e.guest}},
+		Settings:      all,
+		ExtensionDirs: e.dirs,
 	}
 }
 

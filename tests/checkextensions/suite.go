@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,8 @@ type suite struct {
 	options    []string // REGRESS_OPTS
 
 	isolationOptions []string // ISOLATION_OPTS
+
+	more map[string]string // settings that it needs besides
 
 	failed []string
 }
@@ -125,6 +128,7 @@ func (s *suite) settings() (map[string]string, error) {
 			}
 		}
 	}
+	maps.Copy(set, s.more)
 	for name, value := range extraSettings[s.name] {
 		set[name] = value
 	}
