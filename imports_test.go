@@ -18,7 +18,7 @@ var layers = [][]string{
 	{"internal/pgclient"},
 	{"internal/backup"},
 	{""},
-	{"pgxembed", "pgtest/internal/testserver"},
+	{"pgxembed", "promembed", "pgtest/internal/testserver"},
 	{"pgtest"},
 	{"pgtest/pgxtest"},
 }
@@ -60,6 +60,9 @@ func TestImportsPointDown(t *testing.T) {
 			}
 			if (pkg == "" || pkg == "pgtest") && strings.Contains(imported, "/pgx") {
 				t.Errorf("package %q imports %s: users choose their own driver", pkg, imported)
+			}
+			if _, library := level[pkg]; library && pkg != "promembed" && strings.HasPrefix(imported, "github.com/prometheus/") {
+				t.Errorf("package %q imports %s: only those who want metrics link that", pkg, imported)
 			}
 			if imported != module && !strings.HasPrefix(imported, module+"/") {
 				continue

@@ -64,13 +64,20 @@ func (p *project) options() (supervisor.Options, error) {
 		return supervisor.Options{}, err
 	}
 	archive, err := p.archiveDir()
+	if err != nil {
+		return supervisor.Options{}, err
+	}
 	settings, name, branch := compose.Settings(d), p.Name, ""
 	if p.isBranch() {
 		name, branch = name+"@"+p.branch, p.branch
 		settings["max_logical_replication_workers"] = "0" // its subscriptions are the original's
 	}
-	return supervisor.Options{
+	o := supervisor.Options{
 		Runtime: p.Runtime, Project: p.Dir, Name: name, Branch: branch, Port: d.Port, User: d.User, Password: d.Password, Database: d.Name, Module: p.ServerModule,
 		Settings: settings, ArchiveDir: archive, SessionMemory: d.SessionMemory,
-	}, err
+	}
+	if p.beside() { // the address is the current one's
+		return o, nil
+	}
+	return o, p.metrics(&o, p.Get(metricsVariable))
 }

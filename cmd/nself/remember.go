@@ -42,6 +42,12 @@ func (p *project) recall(cmd *cobra.Command, o *startOptions) {
 	if o.listen == listenNone {
 		o.listen = ""
 	}
+	if !cmd.Flag("metrics").Changed && p.Embedded {
+		o.metrics = p.Get(metricsVariable)
+	}
+	if o.metrics == listenNone {
+		o.metrics = ""
+	}
 }
 
 // remember writes the flags of a start that has succeeded to .env, and says so.
@@ -57,6 +63,7 @@ func (p *project) remember(cmd *cobra.Command, o startOptions, stderr io.Writer)
 	}
 	note("only", onlyVariable, o.only)
 	note("listen", listenVariable, o.listen)
+	note("metrics", metricsVariable, o.metrics)
 	if cmd.Flag("only").Changed && o.only == "" && p.Get(listenVariable) != "" {
 		vars[listenVariable] = ""
 	}
@@ -111,11 +118,16 @@ func reaches(s supervisor.State, o supervisor.Options) bool {
 	if o.Shared && !s.Shared {
 		return false
 	}
-	if o.Listen == "" || o.Listen == s.Listen {
+	return sameAddress(o.Listen, s.Listen) && sameAddress(o.Metrics, s.Metrics)
+}
+
+// sameAddress reports whether an address that is wanted is the one that is listened on.
+func sameAddress(wanted, present string) bool {
+	if wanted == "" || wanted == present {
 		return true
 	}
-	host, port, err := net.SplitHostPort(o.Listen)
-	now, nowPort, err2 := net.SplitHostPort(s.Listen)
+	host, port, err := net.SplitHostPort(wanted)
+	now, nowPort, err2 := net.SplitHostPort(present)
 	if err != nil || err2 != nil || port != "0" && port != nowPort { // 0: any port will do
 		return false
 	}

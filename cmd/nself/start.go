@@ -20,6 +20,7 @@ type startOptions struct {
 	only       string
 	foreground bool
 	listen     string
+	metrics    string
 	timeout    int // seconds
 	quick      bool
 	quiet      bool
@@ -61,8 +62,12 @@ Clients of the embedded database use its Unix socket; --listen opens a TCP port 
 that cannot. An address that other machines reach is opened only where nobody gets in without TLS:
 docs/production.md.
 
---only postgres and --listen are kept in .env, as NSELF_ONLY and NSELF_LISTEN, and need not be given
-again; --only all and --listen none take them back.`,
+Prometheus scrapes --metrics, by anybody on this machine if that is an address of its own; another
+address needs NSELF_METRICS_TOKEN in .env: docs/metrics.md.
+
+--only postgres, --listen and --metrics are kept in .env, as NSELF_ONLY, NSELF_LISTEN and
+NSELF_METRICS, and need not be given again; --only all, --listen none and --metrics none take them
+back.`,
 		Example: `  nself start --embedded-pg
   nself start --embedded-pg --only postgres
   nself start --embedded-pg --only postgres --listen 127.0.0.1:5432`,
@@ -83,6 +88,7 @@ func (o *startOptions) flags(c *cobra.Command) {
 	f.StringVar(&o.only, "only", "", "start this service alone: postgres; all: everything")
 	f.BoolVar(&o.foreground, "foreground", false, "with --only postgres: stay in the foreground, with the log on standard error")
 	f.StringVar(&o.listen, "listen", "", "with --only postgres: a TCP address besides the socket, such as 127.0.0.1:5432; one that other machines reach needs TLS; none: the socket alone")
+	f.StringVar(&o.metrics, "metrics", "", "of the embedded database: an address that Prometheus scrapes, such as 127.0.0.1:9187; none: no metrics")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before clients of a running database are disconnected")
 	f.IntVar(&o.timeout, "timeout", defaultTimeout, "seconds to wait for the database, and for the services, at most 600")
 	f.BoolVar(&o.quick, "quick", false, "wait 30 seconds at most")
@@ -136,6 +142,9 @@ func (p *project) startAlone(cmd *cobra.Command, o startOptions) error {
 		return err
 	}
 	so.Listen = o.listen
+	if err := p.metrics(&so, o.metrics); err != nil {
+		return err
+	}
 	if err := p.settle(cmd.Context(), cmd.ErrOrStderr()); err != nil {
 		return err
 	}
@@ -177,9 +186,8 @@ func (o *startOptions) complete() error {
 	if o.only == "" && (o.foreground || o.listen != "") {
 		return &embeddedpg.Error{Op: "start", Err: errors.New("--foreground and --listen are for the database alone"), Hint: "add --only postgres; the route from containers to the database is NSELF_DB_ROUTE's"}
 	}
-	if o.listen != "" {
-		o.listen = strings.Replace(o.listen, "localhost:", "127.0.0.1:", 1)
-	}
+	o.listen = strings.Replace(o.listen, "localhost:", "127.0.0.1:", 1)
+	o.metrics = strings.Replace(o.metrics, "localhost:", "127.0.0.1:", 1)
 	return nil
 }
 
@@ -270,6 +278,9 @@ func describe(w io.Writer, paths supervisor.Paths, s supervisor.State) {
 	fmt.Fprintf(w, "  password  in %s; nself run gives a command the whole URL\n", paths.PasswordFile())
 	if s.Listen != "" {
 		fmt.Fprintf(w, "  TCP       %s\n", s.Listen)
+	}
+	if s.Metrics != "" {
+		fmt.Fprintf(w, "  metrics   http://%s%s\n", s.Metrics, supervisor.MetricsPath)
 	}
 	fmt.Fprintf(w, "  query     nself psql\n")
 	fmt.Fprintf(w, "  log       %s\n", paths.Log())

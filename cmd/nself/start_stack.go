@@ -21,8 +21,8 @@ import (
 // startStack starts the database, embedded or in Docker, and the services in Docker, or with --only postgres
 // the database in Docker alone.
 func (p *project) startStack(cmd *cobra.Command, o startOptions) error {
-	if o.foreground || o.listen != "" {
-		return &embeddedpg.Error{Op: "start", Err: errors.New("--foreground and --listen are for the embedded database"), Hint: "add --embedded-pg"}
+	if o.foreground || o.listen != "" || o.metrics != "" && !p.Embedded {
+		return &embeddedpg.Error{Op: "start", Err: errors.New("--foreground, --listen and --metrics are for the embedded database"), Hint: "add --embedded-pg"}
 	}
 	ctx := cmd.Context()
 	stdout, stderr := o.outputs(cmd)
@@ -81,6 +81,9 @@ func (b backend) startEmbedded(ctx context.Context, route docker.Route, o startO
 		return nil, err
 	}
 	so.Shared, so.Listen = route.Kind == docker.Socket, route.Listen
+	if err := b.p.metrics(&so, o.metrics); err != nil {
+		return nil, err
+	}
 	if err := b.p.settle(ctx, stderr); err != nil {
 		return nil, err
 	}

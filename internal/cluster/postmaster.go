@@ -103,6 +103,7 @@ func (c *Cluster) Run(ctx context.Context, p Programs, o RunOptions) (*Postmaste
 
 // launch starts the process and the goroutine that waits for its end. The tree is the Postmaster's then.
 func (c *Cluster) launch(t *tree, p Programs, o RunOptions, settings []setting) (*Postmaster, error) {
+	var usage usageView
 	conf := newConfView(t.root, t.data, settings, kernelLog(o.Log))
 	k, err := kernel.New(kernel.Config{
 		FS: t.root, Program: p.Program, Log: kernelLog(o.Log), LibraryDirs: []string{guestExtensions}, Bound: o.bound,
@@ -113,14 +114,15 @@ func (c *Cluster) launch(t *tree, p Programs, o RunOptions, settings []setting) 
 			case p.First():
 				return conf.open
 			case p.Dialed():
-				return dialedView(path.Join(t.data, hbaName))
+				return usage.and(dialedView(path.Join(t.data, hbaName)))
 			}
-			return nil
+			return usage.open
 		},
 	})
 	if err != nil {
 		return nil, err
 	}
+	usage.of.Store(k)
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err

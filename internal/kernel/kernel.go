@@ -58,6 +58,7 @@ type Kernel struct {
 		sync.Mutex
 		closed    bool
 		procs     map[int]*Process
+		crashes   int // processes that a signal or a fault has ended
 		nextPid   int
 		shm       shmTable
 		listeners map[string]*listener // by guest path, or address and port
@@ -154,6 +155,25 @@ func (k *Kernel) Processes() map[int][]string {
 		}
 	}
 	return m
+}
+
+// Usage is what a kernel's processes take.
+type Usage struct {
+	Heap    map[int]uint64 // bytes by which each process's memory has grown, by id
+	Crashes int            // processes that a signal or a fault has ended, since the kernel was made
+}
+
+// Usage tells what the processes take at the moment.
+func (k *Kernel) Usage() Usage {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	u := Usage{Heap: map[int]uint64{}, Crashes: k.mu.crashes}
+	for pid, p := range k.mu.procs {
+		if s, ok := p.module.(Sizer); ok && p.words != nil {
+			u.Heap[pid] = s.HeapSize(p)
+		}
+	}
+	return u
 }
 
 // Close kills every process, waits until the last one is gone, and frees what the kernel holds. A closed

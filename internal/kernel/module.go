@@ -20,6 +20,13 @@ type Killer interface {
 	Kill(h Host) error
 }
 
+// Sizer is a Module that can tell how much memory an instance has taken.
+type Sizer interface {
+	// HeapSize returns by how many bytes the memory of h's instance has grown since it was made. It may be called from
+	// any goroutine after Begin and until Detach is called, and calls nothing of the kernel's.
+	HeapSize(h Host) uint64
+}
+
 // Host is the kernel as one instance sees it. Every method is called on the instance's own thread,
 // one at a time, in the order Begin, Syscall (any number), Detach, End.
 type Host interface {

@@ -261,6 +261,9 @@ func (p *Process) End(fault error) {
 
 	k.mu.Lock()
 	p.state = zombie
+	if p.status.Signal != 0 {
+		k.mu.crashes++
+	}
 	for pid, c := range k.mu.procs {
 		if c.parent != p {
 			continue

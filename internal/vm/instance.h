@@ -65,6 +65,7 @@ struct vm_module {
 struct vm_instance {
 	struct fastpath fast; /* first: Go knows the instance by its fast path */
 	struct guest_memory memory;
+	uint64_t first_size; /* of the memory, before guest code ran */
 	struct vm_module *module;
 	wasmtime_store_t *store;
 	wasmtime_context_t *context;

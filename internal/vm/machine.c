@@ -163,6 +163,13 @@ uint64_t vm_instance_size(const struct vm_engine *e, bool native)
 	return 2 * (e->guard + VM_RESERVATION + e->guard) + thread;
 }
 
+uint64_t vm_heap_size(const struct vm_instance *i)
+{
+	const uint64_t *size = i->module->native != NULL ? &WASM_SIZE(i->memory.base) : &i->memory.size;
+
+	return __atomic_load_n(size, __ATOMIC_RELAXED) - i->first_size;
+}
+
 /* make_thread lets the instance run on a thread of its own. 0 or an errno. */
 static int make_thread(struct vm_instance *i)
 {

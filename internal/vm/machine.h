@@ -55,6 +55,12 @@ int vm_start(struct vm_module *, uint32_t slot, uint64_t heap, unsigned spare, s
 /* vm_instance_size is how much address space an instance takes, in bytes, at most. */
 uint64_t vm_instance_size(const struct vm_engine *, bool native);
 
+/*
+ * vm_heap_size is by how many bytes an instance's memory has grown; with wasmtime, by its last system
+ * call that was not the fast path's. Any thread may ask between vmBegin and vmDetach.
+ */
+uint64_t vm_heap_size(const struct vm_instance *);
+
 /* Why an instance ended; vmEnd gets one of these. */
 enum vm_end {
 	VM_END_RETURNED,       /* _start returned */

@@ -37,7 +37,10 @@ type Module struct {
 	}
 }
 
-var _ kernel.Module = (*Module)(nil)
+var (
+	_ kernel.Module = (*Module)(nil)
+	_ kernel.Sizer  = (*Module)(nil)
+)
 
 // Name returns the name that the module was loaded with.
 func (m *Module) Name() string { return m.name }
@@ -80,6 +83,17 @@ func (m *Module) Start(h kernel.Host, heap uint64) error {
 	}
 	m.mu.running[h] = in
 	return nil
+}
+
+// HeapSize implements kernel.Sizer.
+func (m *Module) HeapSize(h kernel.Host) uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	in := m.mu.running[h]
+	if in == nil {
+		return 0
+	}
+	return uint64(C.vm_heap_size(in.c))
 }
 
 // forget is called when the instance's thread is about to leave.

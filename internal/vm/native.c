@@ -440,7 +440,7 @@ static int make(struct vm_instance *i, uint64_t heap, char **text)
 	for (uint64_t k = 0; k < m->elems_len; k++)
 		WASM_SLOT(base, uint64_t, m->elems[k].slot) = 1;
 	run_start(i, text);
-	memory_grown(&i->memory);
+	i->first_size = memory_grown(&i->memory);
 	if (*text == NULL && vm_spare_addresses(VM_SPARE_ADDRESSES))
 		return 0;
 	int error = *text != NULL ? ENOEXEC : ENOMEM;

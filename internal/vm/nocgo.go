@@ -40,3 +40,4 @@ func (*Module) Warning() error                  { return nil }
 func (*Module) Runner() Runner                  { return "" }
 func (*Module) Start(kernel.Host, uint64) error { return errNoCgo }
 func (*Module) Kill(kernel.Host) error          { return nil }
+func (*Module) HeapSize(kernel.Host) uint64     { return 0 }

@@ -277,7 +277,7 @@ static char *instantiate(struct vm_instance *i, bool *refused)
 	i->export = item.of.memory;
 	i->memory.base = wasmtime_memory_data(i->context, &i->export);
 	i->memory.grown = memory_grown;
-	memory_grown(&i->memory);
+	i->first_size = memory_grown(&i->memory);
 	return NULL;
 }
 

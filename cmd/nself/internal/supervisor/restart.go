@@ -99,6 +99,7 @@ func (s *supervisor) crashed(err error) Crash {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.state.LastCrash = &c
+	s.mu.restarts++
 	s.note(s.paths.writeCrash(c))
 	return c
 }

@@ -42,6 +42,9 @@ type Options struct {
 	ArchiveDir string // gets the finished segments of the write-ahead log; "": none
 
 	SessionMemory int64 // bytes of private memory a session; 0: the default
+
+	Metrics      string // TCP address host:port that Prometheus scrapes; "": none
+	MetricsToken string // what it must send; "": nothing
 }
 
 // Run starts the database and keeps it until ctx ends, someone asks for the end over the control socket, or
@@ -95,6 +98,7 @@ type supervisor struct {
 		state    State
 		db       *embeddedpg.Server // that is ready, or was
 		password string             // the superuser's
+		restarts int                // of the server, by this supervisor
 		stopping bool
 		holders  map[string]bool // of a transient database, by id
 		leave    *time.Timer     // ends a transient one that nobody holds
@@ -139,6 +143,13 @@ func (s *supervisor) run(ctx context.Context, o Options, log slog.Handler, progr
 		return err
 	}
 	defer control.close()
+
+	stopMetrics, err := s.serveMetrics(o)
+	if err != nil {
+		s.forget()
+		return err
+	}
+	defer stopMetrics()
 
 	db, err := s.start(ctx, o, log, progress)
 	if err != nil {

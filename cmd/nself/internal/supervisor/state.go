@@ -23,6 +23,7 @@ type State struct {
 	User      string    `json:"user"`              // the superuser
 	Database  string    `json:"database"`          //
 	Listen    string    `json:"listen,omitempty"`  // TCP address, if there is one
+	Metrics   string    `json:"metrics,omitempty"` // TCP address that Prometheus scrapes, if there is one
 	Shared    bool      `json:"shared"`            // its socket is open to containers
 	Transient bool      `json:"transient"`         // it ends with the last program that holds it
 	Started   time.Time `json:"started"`           // of this phase
