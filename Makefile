@@ -15,6 +15,7 @@
 # make check-backup    backups of every kind, moved between our server and native PostgreSQL 18, under load and under kills
 # make check-translator  WebAssembly's specification tests through the translator to LLVM IR, random modules beside wasmtime, and internal/vm's tests as native code
 # make check-arm64     native code for arm64 under qemu: internal/vm's tests, ends of sessions, some of PostgreSQL's tests; not part of `make test`
+# make check-studio    the page of nself studio in headless Chromium (Debian: chromium), with screenshots (SHOTS=directory): two minutes; not part of `make test`
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
 # make bench-vector    pgvector, ours and native in turn: 100,000 vectors loaded, indexed and searched; writes docs/pgvector.md
 # make benchmarks      docs/benchmarks.md: ours, native PostgreSQL 18 and PGlite
@@ -126,6 +127,10 @@ check-translator:
 
 check-arm64:
 	tests/suites.sh arm64
+
+.PHONY: check-studio
+check-studio:
+	cd tests/studio && go vet ./... && go test -count=1 -v ./... $(if $(SHOTS),-shots $(abspath $(SHOTS)))
 
 fuzz-translator:
 	tests/suites.sh translator -run Differential -modules $(MODULES) $(if $(SEED),-seed $(SEED))
