@@ -69,7 +69,10 @@ func sealed(plain string, foreign bool) (address string, done func(), err error)
 	given := u.Query()
 	add := func(name, value string) {
 		if !given.Has(name) {
-			u.RawQuery += "&" + name + "=" + escapePath(value)
+			if u.RawQuery != "" {
+				u.RawQuery += "&" // pgx refuses an empty parameter
+			}
+			u.RawQuery += name + "=" + escapePath(value)
 		}
 	}
 	for name, value := range fixed {

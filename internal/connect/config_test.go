@@ -57,6 +57,17 @@ func TestConfigIgnoresEnvironment(t *testing.T) {
 	}
 }
 
+// TestForeign: a person's URL may have parameters, and need not.
+func TestForeign(t *testing.T) {
+	cleanEnv(t)
+	for _, address := range []string{"postgresql://me@example.org:6543/d", "postgres://me@example.org:6543/d?sslmode=disable", "postgresql://me@example.org:6543/d?"} {
+		c, err := connect.Foreign(address, pgconn.ParseConfig, func(c *pgconn.Config) *pgconn.Config { return c })
+		if err != nil || c.Host != "example.org" || c.Port != 6543 || c.User != "me" || c.Database != "d" {
+			t.Errorf("%s: %+v, %v", address, c, err)
+		}
+	}
+}
+
 // TestConfigIgnoresFiles has the files that a driver reads without being told to.
 func TestConfigIgnoresFiles(t *testing.T) {
 	cleanEnv(t)
