@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs the suites that need a Debian root, most of them for native PostgreSQL 18 beside our server: postgres, extensions, depot, native, tools, tap, backup,
-# translator, arm64, modules, bench, queries, vector, latency, benchmarks or all (the first six but for depot); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
+# translator, arm64, modules, bench, queries, vector, latency, differential, benchmarks or all (the first six but for depot); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/wasm/lib.sh"
@@ -187,7 +187,7 @@ all() {
 	done
 }
 
-suite=${1:?usage: suites.sh root|postgres|extensions|depot|native|tools|tap|backup|translator|arm64|modules|bench|queries|vector|latency|benchmarks|all}
+suite=${1:?usage: suites.sh root|postgres|extensions|depot|native|tools|tap|backup|translator|arm64|modules|bench|queries|vector|latency|differential|benchmarks|all}
 shift
 case $suite in
 root) ;;
@@ -206,6 +206,7 @@ queries) go run ./tests/benchqueries -root "$root" "$@" ;;
 vector) vector "$@" ;;
 benchmarks) benchmarks "$@" ;;
 latency) go run ./tests/latency -root "$root" "$@" ;;
+differential) go run ./tests/differential -root "$root" "$@" ;;
 all) all ;;
 *) die "no suite $suite" ;;
 esac

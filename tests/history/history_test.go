@@ -1,7 +1,6 @@
 package history_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -251,7 +250,7 @@ func TestTamper(t *testing.T) {
 			op.Read = op.Read[:k]
 		}
 		if len(history.Check(txns, last, history.Serializable)) == 0 {
-			t.Error(fmt.Sprintf("seed %d, change %d of %s: nothing found", seed, what, op.Key))
+			t.Errorf("seed %d, change %d of %s: nothing found", seed, what, op.Key)
 		}
 	}
 }

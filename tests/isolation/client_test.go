@@ -28,8 +28,10 @@ const schema = `
 type table struct{ name, read, add string }
 
 var tables = []table{
-	{"tree", "SELECT list FROM tree WHERE key = $1",
-		"INSERT INTO tree AS t VALUES ($1, ',' || $2::text) ON CONFLICT (key) DO UPDATE SET list = t.list || excluded.list"},
+	{
+		"tree", "SELECT list FROM tree WHERE key = $1",
+		"INSERT INTO tree AS t VALUES ($1, ',' || $2::text) ON CONFLICT (key) DO UPDATE SET list = t.list || excluded.list",
+	},
 	{"hash", "SELECT list FROM hash WHERE key = $1", "UPDATE hash SET list = list || ',' || $2::text WHERE key = $1"},
 	{"heap", "SELECT list FROM heap WHERE key = $1", "UPDATE heap SET list = list || ',' || $2::text WHERE key = $1"},
 }
