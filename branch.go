@@ -13,7 +13,7 @@ import (
 // ways. Config.DataDir is where the copy is to be, a directory that is empty or does not exist; on the same file system,
 // blocks can be shared. Without one the copy is temporary, and Close of the branch removes it.
 //
-// What config leaves zero of Superuser, Password, Database, Settings, Mounts, ExtensionDirs, SessionMemory, TimeZoneDir,
+// What config leaves zero of Superuser, Password, Database, Settings, Mounts, ExtensionDirs, Extensions, SessionMemory, TimeZoneDir,
 // CacheDir and ServerModule is this server's; the rest is as in Start, and Config.CopyFrom is refused. A branch does not apply
 // the subscriptions that it was born with, which would take their changes away from the original: its default of
 // max_logical_replication_workers is 0. Its replication slots are gone.
@@ -70,6 +70,9 @@ func (c Config) inherited(own Config) Config {
 	}
 	if own.ExtensionDirs == nil {
 		own.ExtensionDirs = c.ExtensionDirs
+	}
+	if own.Extensions == nil {
+		own.Extensions = c.Extensions
 	}
 	settings := own.Settings
 	if settings == nil {
