@@ -1,5 +1,5 @@
 #!/bin/bash
-# Builds the extensions of checkmodules/extensions.lock as side modules, and runs their own tests against a server that
+# Builds the extensions of checkmodules/extensions.lock, and one of our own in C++, as side modules, and runs their own tests against a server that
 # loads them, once by the engine that it chooses and once by wasmtime; of pgvector, which is built in too, both
 # ways. Needs what suites.sh needs, which runs it.
 set -euo pipefail
@@ -34,5 +34,7 @@ while read -r name package file sum; do
 	tests+=("$name=$work/$name=$work/$name.modules")
 	[ "$name" != vector ] || tests+=("$name=$work/$name=")
 done < <(grep -v '^#' tests/checkmodules/extensions.lock)
+"$wasm/extension.sh" tests/checkmodules/cxx "$work/cxx.modules"
+tests+=("cxx=tests/checkmodules/cxx=$work/cxx.modules")
 go run ./tests/checkmodules -root "$root" -keep tests/out "${tests[@]}"
 EMBEDDEDPG_ENGINE=wasmtime go run ./tests/checkmodules -root "$root" -keep tests/out "${tests[@]}"

@@ -12,7 +12,7 @@ host=$root$B
 rm -rf "$host"
 mkdir -p "$host"
 cp -r "$wasm" "$host/wasm"
-for name in musl postgres openssl zlib lz4 zstd libedit libxml2 llvm pgvector; do
+for name in musl postgres openssl zlib lz4 zstd libedit libxml2 icu llvm pgvector; do
 	case $name in
 	postgres) tree=$host/postgresql ;;
 	pgvector) tree=$host/postgresql/contrib/pgvector ;;
@@ -30,7 +30,7 @@ for name in musl postgres openssl zlib lz4 zstd libedit libxml2 llvm pgvector; d
 done
 cp "$(source_file tzdata)" "$host/tzdata.deb"
 
-steps=(libc libs configure modules tools share pack)
+steps=(libc libs cxx icu configure modules tools share pack)
 [ "${1:-}" != sdk ] || steps=(libc libs cxx configure sdk)
 for step in "${steps[@]}"; do
 	echo "== $step"

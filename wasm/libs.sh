@@ -73,6 +73,9 @@ cp "$B/wasm/port/libs/curses.h" "$sysroot/include/"
 	cp src/editline/readline.h "$sysroot/include/editline/"
 )
 
+# What PostgreSQL's headers include; icu.sh builds the library.
+cp -r "$B"/icu/source/{common,i18n}/unicode "$sysroot/include/"
+
 # The parser, trees, XPath, and what writes XML: what the type xml and xml2 call.
 # Encodings are PostgreSQL's to convert. LIBXML_STATIC: nothing to do at exit.
 (

@@ -63,6 +63,6 @@ wasm32-cc -c "$B/sealed/modules.s" -o "$B/sealed/modules.o"
 } | tr ' ' '\n' | grep . | sort -u | sed 's/^/--export-if-defined=/' >"$B/exports"
 rm -f src/backend/postgres
 make -s -C src/backend postgres \
-	LIBS="$B/sealed/server/*.o $B/sealed/modules.o $B/sealed/libpq.o -lssl -lcrypto -lz -llz4 -lzstd -lxml2 -luuid" \
+	LIBS="$B/sealed/server/*.o $B/sealed/modules.o $B/sealed/libpq.o -lssl -lcrypto -lz -llz4 -lzstd -lxml2 -luuid -licui18n -licuuc -licudata -lc++" \
 	LDFLAGS_EX_BE="-Wl,--export-table -Wl,--table-base=16384 -Wl,@$B/exports"
 cp src/backend/postgres "$B/out/postgres.wasm"

@@ -47,7 +47,7 @@ doc=/usr/share/doc
 for part in "PostgreSQL (with the Snowball stemmers):$B/postgresql/COPYRIGHT" "musl:$B/musl/COPYRIGHT" \
 	"pgvector:$B/postgresql/contrib/pgvector/LICENSE" "OpenSSL:$B/openssl/LICENSE.txt" "zlib:$B/zlib/LICENSE" \
 	"LZ4:$B/lz4/lib/LICENSE" "Zstandard:$B/zstd/LICENSE" "libedit:$B/libedit/COPYING" "libxml2:$B/libxml2/Copyright" \
-	"libc++, libc++abi and libunwind (LLVM):$B/llvm/libcxx/LICENSE.TXT" \
+	"ICU:$B/icu/LICENSE" "libc++, libc++abi and libunwind (LLVM):$B/llvm/libcxx/LICENSE.TXT" \
 	"wasi-libc (dlmalloc):$doc/wasi-libc/copyright" "LLVM compiler-rt:$doc/libclang-rt-22-dev-wasm32/copyright"; do
 	printf '%s\n\n%s\n\n' "==== ${part%%:*}" "$(cat "${part#*:}")"
 done >"$B/out/LICENSES.txt"

@@ -31,6 +31,7 @@ wasm32-cc -o "$B/out/pgtools.wasm" "$B/sealed/main.o" "$B/sealed/tools.o" "$B"/s
 	-ledit -ltermcap -lssl -lcrypto -lz -llz4 -lzstd
 
 # A new cluster needs initdb and none of the others, so it compiles by itself. It
-# connects to no server: of libpq the linker keeps the string buffers only.
+# connects to no server: of libpq the linker keeps the string buffers only, and of
+# ICU, which it asks for the names of locales, less than of the data of one language.
 wasm32-cc -o "$B/out/initdb.wasm" src/bin/initdb/initdb "$B/sysroot/lib/shell.o" src/fe_utils/libpgfeutils.a \
-	src/interfaces/libpq/libpq.a src/common/libpgcommon.a src/port/libpgport.a
+	src/interfaces/libpq/libpq.a src/common/libpgcommon.a src/port/libpgport.a -licuuc -licudata-initdb -lc++
