@@ -7,9 +7,9 @@ const Version = "18.6"
 
 // SHA-256 of the embedded files, as in wasm/wasm.lock.
 const (
-	PostgresSHA256 = "0d858c0486a17fee1ca7293220cce8c507e555922b401147893ce6cddd9e5bc6"
-	InitdbSHA256   = "69d72c964c66e1d92b96722e1fd386d30388059df20168314ab9f16d06d467c0"
-	ToolsSHA256    = "9d27f58c1fc82f7fc16568c92ba84e521e739f6b30b0a7e6793a1c6380643920"
+	PostgresSHA256 = "7b8c0439ce9fbd8a1424e549e1abaebde5c599fb6711015e0d84bda07e86921d"
+	InitdbSHA256   = "8ff00ad188524c32d5bcb42bf09282e14f19dafdaa4c0d6074feb03b8fe6b726"
+	ToolsSHA256    = "7352ca80147f649a6c677c50bcd6ab5c4ae32aa430bd6ea3f14da65e0b9f7e81"
 	ShareSHA256    = "882e00a438b9f51cd0c1fb0e7f47c060f66f2e1af13e725ee095e254dcdc03d5"
 )
 
