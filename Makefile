@@ -13,6 +13,7 @@
 # make check-resources what happens where the operating system refuses memory, threads, files, directories: each in a process of its own
 # make check-tools     pgbackrest, check_postgres and pg_activity on our server
 # make check-backup    backups of every kind, moved between our server and native PostgreSQL 18, under load and under kills
+# make check-move      databases moved to native PostgreSQL 18 while clients write, under KILLS kills (50); replication both ways
 # make check-translator  WebAssembly's specification tests through the translator to LLVM IR, random modules beside wasmtime, and internal/vm's tests as native code
 # make check-arm64     native code for arm64 under qemu: internal/vm's tests, ends of sessions, some of PostgreSQL's tests; not part of `make test`
 # make check-studio    the page of nself studio in headless Chromium (Debian: chromium), with screenshots (SHOTS=directory): two minutes; not part of `make test`
@@ -46,7 +47,7 @@ FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestS
 PORTABLE := ./...
 PORTABLE_WINDOWS := $(addprefix ./internal/,vfs vfs/vfstest image fault sqlwire hostdir migrate) $(addprefix ./cmd/nself/internal/,project certs docker compose ledger)
 
-.PHONY: try extensions check-depot examples test test-short lint lint-c check-kernel check-postgres check-extensions check-modules check-native check-tools check-stack check-backup check-resources check-translator check-arm64 bench bench-vector benchmarks crash crash-harness isolation stress fuzz fuzz-translator arm64 wasm man clean
+.PHONY: try extensions check-depot examples test test-short lint lint-c check-kernel check-postgres check-extensions check-modules check-native check-tools check-stack check-backup check-move check-resources check-translator check-arm64 bench bench-vector benchmarks crash crash-harness isolation stress fuzz fuzz-translator arm64 wasm man clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') $(wildcard internal/image/*.wasm* internal/image/native/*/*.zst)
 	go build -o nself ./cmd/nself
@@ -121,6 +122,9 @@ check-tools:
 
 check-backup:
 	tests/suites.sh backup
+
+check-move:
+	tests/suites.sh move -kills $(KILLS)
 
 check-translator:
 	tests/suites.sh translator

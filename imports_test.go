@@ -17,6 +17,7 @@ var layers = [][]string{
 	{"internal/programs", "internal/listen", "internal/cluster"},
 	{"internal/pgclient"},
 	{"internal/backup"},
+	{"internal/move"},
 	{""},
 	{"pgxembed", "promembed", "pgtest/internal/testserver"},
 	{"pgtest"},

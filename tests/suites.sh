@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs the suites that need a Debian root, most of them for native PostgreSQL 18 beside our server: postgres, extensions, depot, native, tools, tap, backup,
-# translator, arm64, modules, bench, queries, vector, latency, differential, benchmarks or all (the first six but for depot); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
+# translator, arm64, modules, move, bench, queries, vector, latency, differential, benchmarks or all (the first six but for depot, and move); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/wasm/lib.sh"
@@ -63,6 +63,11 @@ tools() {
 # Its arguments are the test's: -size 1GB, -kills 20.
 backup() {
 	EMBEDDEDPG_DEBIAN_ROOT=$root go test -count=1 -v -timeout 60m ./tests/backup "$@"
+}
+
+# Databases moved and replicated between our server and native PostgreSQL. Its arguments are the tests': -kills 50, -pace 0.
+move() {
+	EMBEDDEDPG_DEBIAN_ROOT=$root go test -count=1 -v -timeout 60m ./tests/move "$@"
 }
 
 # npm gets PGlite, where there is an npm: without it the page has two columns.
@@ -151,7 +156,7 @@ arm64() {
 lacks() {
 	case $1 in
 	translator) [ -x "$root/usr/lib/llvm-22/bin/clang" ] || echo "the root has no clang-22" ;;
-	native | backup | tools) [ -x "$root/usr/lib/postgresql/18/bin/postgres" ] || echo "the root has no postgresql-18" ;;
+	native | backup | move | tools) [ -x "$root/usr/lib/postgresql/18/bin/postgres" ] || echo "the root has no postgresql-18" ;;
 	esac
 	case $1 in
 	tools)
@@ -173,7 +178,7 @@ lacks() {
 # all runs the suites of CI. One that cannot run is no failure, or no checkout would pass a year later; but it is said, at once
 # and at the end of `make test` (tests/stage.sh --not-run).
 all() {
-	for suite in translator native tools backup postgres extensions; do
+	for suite in translator native tools backup move postgres extensions; do
 		why=$(lacks "$suite" | paste -sd ';')
 		if [ -n "$why" ]; then
 			tests/stage.sh --did-not-run "$suite" "$why; make update brings wasm.lock up to date, where the network is not at fault"
@@ -187,7 +192,7 @@ all() {
 	done
 }
 
-suite=${1:?usage: suites.sh root|postgres|extensions|depot|native|tools|tap|backup|translator|arm64|modules|bench|queries|vector|latency|differential|benchmarks|all}
+suite=${1:?usage: suites.sh root|postgres|extensions|depot|native|tools|tap|backup|translator|arm64|modules|move|bench|queries|vector|latency|differential|benchmarks|all}
 shift
 case $suite in
 root) ;;
@@ -199,6 +204,7 @@ tools) tools ;;
 tap) tap "$@" ;;
 modules) tests/modules.sh ;;
 backup) backup "$@" ;;
+move) move "$@" ;;
 translator) translator "$@" ;;
 arm64) arm64 "$@" ;;
 bench) go run ./tests/benchpostgres -root "$root" "$@" ;;

@@ -7,11 +7,11 @@ import (
 func newDB(p *project) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "db",
-		Short: "Migrate, fill, compare, dump, restore and reset the database",
+		Short: "Migrate, fill, compare, dump, restore, reset and move the database",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(newDBShell(p), newDBList(p), newDBDiff(p), newDBMigrate(p), newDBSeed(p), newDBDump(p), newDBRestore(p), newDBReset(p), newDBImport(p))
+	c.AddCommand(newDBShell(p), newDBList(p), newDBDiff(p), newDBMigrate(p), newDBSeed(p), newDBDump(p), newDBRestore(p), newDBReset(p), newDBImport(p), newDBMove(p))
 	return c
 }
 

@@ -224,7 +224,7 @@ func TestCompare(t *testing.T) {
 	}
 	for name, got := range map[string][]Table{
 		"missing": want[:2], "rows instead": {{"public", "a", 1, "5"}, want[1], want[2]},
-		"other contents": {{"public", "a", 2, "6"}, want[1], want[2]}, "was not backed up": append(want[:3:3], Table{"x", "y", 1, "1"}),
+		"other contents": {{"public", "a", 2, "6"}, want[1], want[2]}, "not in the original": append(want[:3:3], Table{"x", "y", 1, "1"}),
 	} {
 		if err := compareTables(want, got); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)

@@ -42,9 +42,18 @@ func tableNames(ctx context.Context, s *session) ([]Table, error) {
 	return tables, nil
 }
 
-// sumTables counts the rows of each table and adds up a 64-bit hash of each row's text, in the transaction of the session.
-// The order of the rows does not matter, and two equal rows do not cancel out. asText must be set.
+// sumTables is sumRows, with an entry for the large objects, if there are any.
 func sumTables(ctx context.Context, s *session, tables []Table, progress func(done int)) ([]Table, error) {
+	sums, err := sumRows(ctx, s, tables, progress)
+	if err != nil {
+		return nil, err
+	}
+	return sumLargeObjects(ctx, s, sums)
+}
+
+// sumRows counts the rows of each table and adds up a 64-bit hash of each row's text, in the transaction of the session.
+// The order of the rows does not matter, and two equal rows do not cancel out. asText must be set.
+func sumRows(ctx context.Context, s *session, tables []Table, progress func(done int)) ([]Table, error) {
 	var sums []Table
 	for i, t := range tables {
 		rows, err := s.query(ctx, fmt.Sprintf("SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(pg_catalog.hashtextextended((t.*)::text, 0)), 0) FROM ONLY %s.%s t",
@@ -59,6 +68,11 @@ func sumTables(ctx context.Context, s *session, tables []Table, progress func(do
 		sums = append(sums, t)
 		progress(i + 1)
 	}
+	return sums, nil
+}
+
+// sumLargeObjects adds an entry for the large objects. It takes a superuser.
+func sumLargeObjects(ctx context.Context, s *session, sums []Table) ([]Table, error) {
 	// A page of zeros is the same as none: pg_restore writes both as zeros.
 	rows, err := s.query(ctx, `SELECT pg_catalog.count(DISTINCT loid), coalesce(pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws(':', loid, pageno, page), 0)), 0)
 		FROM (SELECT loid, pageno, pg_catalog.rtrim(data, '\x00'::bytea) AS page FROM pg_catalog.pg_largeobject) p WHERE page <> '\x'`)
@@ -75,14 +89,13 @@ func sumTables(ctx context.Context, s *session, tables []Table, progress func(do
 	return sums, nil
 }
 
-// compareTables says how what was restored differs from what was backed up; nil if it does not.
-func compareTables(want, got []Table) error {
+// Differences says how the tables of one database differ from those of another, each in some words.
+func Differences(want, got []Table) (bad []string) {
 	name := func(t Table) string { return strings.TrimPrefix(t.Schema+"."+t.Name, ".") }
 	have := map[string]Table{}
 	for _, t := range got {
 		have[name(t)] = t
 	}
-	var bad []string
 	for _, w := range want {
 		g, ok := have[name(w)]
 		switch {
@@ -96,8 +109,14 @@ func compareTables(want, got []Table) error {
 		delete(have, name(w))
 	}
 	for n := range have {
-		bad = append(bad, n+" was not backed up")
+		bad = append(bad, n+" is not in the original")
 	}
+	return bad
+}
+
+// compareTables says how what was restored differs from what was backed up; nil if it does not.
+func compareTables(want, got []Table) error {
+	bad := Differences(want, got)
 	if bad == nil {
 		return nil
 	}
