@@ -20,7 +20,7 @@ import (
 // field cannot be is an *Error of Start that names the field, and nothing is made or started then.
 type Config struct {
 	// DataDir is the data directory. If it does not exist or is empty, a new cluster is made there: UTF8,
-	// the builtin C.UTF-8 locale, data checksums on, scram-sha-256 passwords. If it holds a cluster of
+	// the locale that Locale says, data checksums on, scram-sha-256 passwords. If it holds a cluster of
 	// PostgreSQL 18 that was not shut down, the server recovers first, as after a power failure. Anything
 	// else is refused and not touched. Default: a temporary directory that Close removes.
 	DataDir string
@@ -60,6 +60,15 @@ type Config struct {
 	// Database is made in a new cluster, and is ConnString's default. Default "postgres", which every
 	// cluster has.
 	Database string
+
+	// LocaleProvider and Locale say how the databases of a new cluster sort and classify text, where a column or
+	// an expression has no COLLATE of its own. Provider "builtin" has the locales "C", "C.UTF-8" and
+	// "PG_UNICODE_FAST", which sort by code points. Provider "icu" sorts as people of a language expect, and has
+	// those of the world's languages, named by tags such as "de", "sv-SE" or "en-u-kn-true"; "und" is for none in
+	// particular. Indexes on text then depend on ICU's version (docs/collations.md). An existing cluster keeps
+	// what it has. Default "builtin" and "C.UTF-8"; with "icu" Locale must be given.
+	LocaleProvider string
+	Locale         string
 
 	// Settings are added to those of the data directory's postgresql.conf, and win over it. ALTER SYSTEM of one of them is
 	// refused, as it would have no effect. Those that other servers of the same data must know, a standby among them
@@ -218,6 +227,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if strings.HasPrefix(c.Superuser, "pg_") {
 		return c, &Error{Op: "use Config.Superuser", Path: c.Superuser, Err: errors.New("names of roles that begin with pg_ are PostgreSQL's own")}
+	}
+	if err := c.completeLocale(); err != nil {
+		return c, err
 	}
 	if strings.ContainsAny(c.Password, "\x00\r\n") {
 		return c, &Error{Op: "use Config.Password", Err: errors.New("it contains a line break or a zero byte")}

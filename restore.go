@@ -20,6 +20,11 @@ type RestoreOptions struct {
 	// statement. Default: that is an error ([ErrBackupIncomplete]), because the rest of it may be missing.
 	Incomplete bool
 
+	// MapLocales takes ICU's collations in the place of those of a C library that the server does not have, en-US-x-icu in that
+	// of en_US.utf8, in columns, indexes and definitions. The dump must not be a plain one. Default: such a
+	// dump is an error.
+	MapLocales bool
+
 	// Discard drops the old database also where the new one holds nothing. Default: it is kept under another name; see Restored.
 	Discard bool
 }
@@ -72,6 +77,7 @@ func (s *Server) Restore(ctx context.Context, b *Backup, o RestoreOptions) (Rest
 	defer closeDoor()
 	done, err := backup.Restore(ctx, t, backup.RestoreOptions{
 		Backup: kept, Database: o.Database, Progress: internalProgress(o.Progress), Incomplete: o.Incomplete, Discard: o.Discard,
+		MapLocales: o.MapLocales,
 	})
 	return Restored{
 		Replaced: done.Replaced, Disconnected: done.Disconnected, Roles: done.Roles, Kept: done.Kept,

@@ -91,7 +91,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 func (s *Server) createOptions(volatile bool) cluster.CreateOptions {
 	o := cluster.CreateOptions{
 		Superuser: s.cfg.Superuser, Password: s.cfg.Password, Database: s.cfg.Database,
-		Volatile: volatile, Log: s.cfg.Log,
+		Volatile: volatile, Log: s.cfg.Log, Provider: s.cfg.LocaleProvider, Locale: s.cfg.Locale,
 	}
 	if s.cfg.ServerModule == "" { // of another one the catalog may be another
 		o.Seed = image.Cluster()

@@ -22,7 +22,7 @@ fetch() {
 }
 
 "$wasm/fetch.sh"
-[ -x "$root/build/sdk/sdk/bin/pg_config" ] || "$wasm/build.sh" sdk
+[ -x "$root/build/sdk/sdk/bin/wasm32-c++" ] || "$wasm/build.sh" sdk # older ones have no C++
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tests=()

@@ -32,6 +32,7 @@ type restoring struct {
 	replace  bool // --overwrite
 	partly   bool // --incomplete
 	discard  bool // --discard-old
+	mapped   bool // --map-locales
 	cmd      *cobra.Command
 	out, err io.Writer
 }
@@ -80,6 +81,7 @@ touched.`,
 	c.Flags().BoolVarP(&r.yes, "yes", "y", false, "do not ask")
 	c.Flags().BoolVar(&r.replace, "overwrite", false, "the same as --yes")
 	c.Flags().BoolVar(&r.partly, "incomplete", false, "take a file that does not look like all of a dump: a script of your own, or part of a dump")
+	c.Flags().BoolVar(&r.mapped, "map-locales", false, "of a dump: sort by ICU where it names locales of a C library, by en-US for en_US.UTF-8")
 	c.Flags().BoolVar(&r.discard, "discard-old", false, "drop the old database also where the new one holds nothing")
 	c.Flags().StringVar(&r.database, "database", "", "the database that a dump becomes; default: the project's")
 	c.Flags().StringVar(&r.dataDir, "data-dir", "", "a data directory other than the project's")
@@ -130,7 +132,7 @@ func (r *restoring) run(ctx context.Context) error {
 	}
 	show := newBackupProgress(r.err)
 	done, err := backup.Restore(ctx, t, backup.RestoreOptions{
-		Backup: r.found, Database: database, Args: r.args, Progress: show.show, Incomplete: r.partly, Discard: r.discard,
+		Backup: r.found, Database: database, Args: r.args, Progress: show.show, Incomplete: r.partly, Discard: r.discard, MapLocales: r.mapped,
 	})
 	show.end()
 	if err != nil {
@@ -160,6 +162,8 @@ func restoreHint(err error) error {
 	case !errors.As(err, &e):
 	case errors.Is(err, backup.ErrIncomplete):
 		e.Hint = "make the dump again; or, if this file is all that is meant, add --incomplete. Nothing was changed"
+	case backup.LacksLocale(err):
+		e.Hint = "the database is as it was; add --map-locales, and it sorts by ICU: en-US for en_US.UTF-8"
 	case backup.LacksRole(err):
 		e.Hint = "the database is as it was; roles that are not here: make them, or leave them out: nself db restore FILE -- --no-owner --no-privileges"
 	}
@@ -228,7 +232,7 @@ func (r *restoring) intoDataDir(ctx context.Context) (err error) {
 		return err
 	}
 	show := newBackupProgress(r.err)
-	done, err := server.Restore(ctx, own, embeddedpg.RestoreOptions{Database: database, Progress: show.showPublic, Incomplete: r.partly, Discard: r.discard})
+	done, err := server.Restore(ctx, own, embeddedpg.RestoreOptions{Database: database, Progress: show.showPublic, Incomplete: r.partly, Discard: r.discard, MapLocales: r.mapped})
 	show.end()
 	if err != nil {
 		return restoreHint(err)

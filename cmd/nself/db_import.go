@@ -23,6 +23,7 @@ type importing struct {
 	from, to             string
 	fromDocker, toDocker bool
 	yes, discard         bool
+	mapLocales           bool
 }
 
 func newDBImport(p *project) *cobra.Command {
@@ -62,6 +63,7 @@ others.`,
 	c.Flags().BoolVar(&o.fromDocker, "from-docker", false, "copy the project's database in Docker")
 	c.Flags().BoolVar(&o.toDocker, "to-docker", false, "copy to the project's database in Docker")
 	c.Flags().BoolVar(&o.discard, "discard-old", false, "drop the old database also where the new one holds nothing")
+	c.Flags().BoolVar(&o.mapLocales, "map-locales", false, "sort by ICU where the other server sorts by its C library: en-US for en_US.UTF-8")
 	c.Flags().BoolVar(&overwrite, "overwrite", false, "the same as --yes")
 	c.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	return c
@@ -126,14 +128,21 @@ func (o *importing) copy(cmd *cobra.Command, source, target database) error {
 	if err := source.dump(cmd.Context(), file, "custom", "--no-owner", "--no-privileges"); err != nil {
 		return err
 	}
+	locale := ""
+	if o.mapLocales {
+		if locale, err = backup.LibcLocale(cmd.Context(), source.target(), source.name); err != nil {
+			return err
+		}
+	}
 	show := newBackupProgress(cmd.ErrOrStderr())
 	done, err := backup.Restore(cmd.Context(), target.target(), backup.RestoreOptions{
 		Backup: &backup.Backup{ID: "the database " + source.name, Format: backup.Custom, Path: file}, Database: target.name,
 		Args: []string{"--no-owner", "--no-privileges"}, Progress: show.show, Discard: o.discard,
+		MapLocales: o.mapLocales, Locale: locale,
 	})
 	show.end()
 	if err != nil {
-		return err
+		return restoreHint(err)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Copied the database %s into %s: %s.\n  Before: %s\n", source.name, target.name, measured(done.After), measured(done.Before))
 	tellKept(cmd.OutOrStdout(), done)

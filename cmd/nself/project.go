@@ -75,6 +75,7 @@ func (p *project) options() (supervisor.Options, error) {
 	o := supervisor.Options{
 		Runtime: p.Runtime, Project: p.Dir, Name: name, Branch: branch, Port: d.Port, User: d.User, Password: d.Password, Database: d.Name, Module: p.ServerModule,
 		Settings: settings, ArchiveDir: archive, SessionMemory: d.SessionMemory,
+		LocaleProvider: d.LocaleProvider, Locale: d.Locale,
 	}
 	if p.beside() { // the address is the current one's
 		return o, nil

@@ -2,13 +2,9 @@ package backup
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
-
-	"nself.org/embeddedpg/internal/hostdir"
 )
 
 // Servers of the minor releases of November 2026 (seen: 15.20) keep a number of their own, pg_attver, among the
@@ -22,24 +18,7 @@ func isColumnVersion(err error) bool {
 
 // fillWithoutColumnVersions is fill of an archive: definitions by psql, then the data and the rest.
 func (o RestoreOptions) fillWithoutColumnVersions(ctx context.Context, t Target, next string) error {
-	tmp, err := hostdir.MakeTemp("", "embeddedpg-restore-")
-	if err != nil {
-		return err
-	}
-	defer tmp.Remove()
-	script := filepath.Join(tmp.Path(), "definitions.sql")
-	args := append([]string{"--section=pre-data", "--no-tablespaces", "--file=" + script}, o.Args...)
-	if err := t.run(ctx, next, nil, "pg_restore", append(args, o.Backup.Path)...); err != nil {
-		return err
-	}
-	text, err := os.ReadFile(script)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(script, []byte(withoutColumnVersions(string(text))), 0o600); err != nil {
-		return err
-	}
-	if err := t.script(ctx, next, script); err != nil {
+	if err := o.section(ctx, t, next, "pre-data", withoutColumnVersions); err != nil {
 		return err
 	}
 	return o.archive(ctx, t, next, "--section=data", "--section=post-data")

@@ -17,6 +17,7 @@ import (
 type ReplaceOptions struct {
 	Database string    // to make; if it exists it is replaced
 	Contents *Contents // what it is made with; nil: owner, encoding, locale, settings, privileges and comment of the one it replaces
+	Locale   string    // of ICU's, in the place of the one in Contents; "": that one
 	Progress func(Progress)
 
 	Rows    bool // the new database is to hold rows if the old one does
@@ -146,7 +147,7 @@ func (r *replacing) load(ctx context.Context) (err error) {
 		if r.done.Roles, err = c.provideRoles(ctx, r.s); err != nil {
 			return err
 		}
-		create += " OWNER " + identifier(c.Owner) + " " + strings.Join(c.Create, " ")
+		create += " OWNER " + identifier(c.Owner) + " " + strings.Join(withLocale(c.Create, r.Locale), " ")
 	}
 	if err := r.s.exec(ctx, create); err != nil {
 		return err

@@ -20,6 +20,9 @@ type RestoreOptions struct {
 
 	Incomplete bool // a plain dump need not end as one of pg_dump does, nor hold anything
 	Discard    bool // drop the old database also where the new one holds nothing
+
+	MapLocales bool   // take ICU's collations in the place of libc's
+	Locale     string // of ICU, of the new database; "": that of the dump or of the database that is replaced
 }
 
 // Restore restores a logical backup into a database, as Replace does it. Roles that the backup names and that do not exist
@@ -32,6 +35,9 @@ func Restore(ctx context.Context, t Target, o RestoreOptions) (Restored, error) 
 		hint := "the database is as it was"
 		if LacksRole(err) {
 			hint += "; make the roles that the dump names, or make it with --no-owner --no-privileges"
+		}
+		if LacksLocale(err) {
+			hint += "; map the locales of the C library to ICU's"
 		}
 		err = &fault.Error{Op: "restore", Path: o.Backup.ID, Err: err, Hint: hint}
 	}
@@ -70,6 +76,9 @@ func restore(ctx context.Context, t Target, o RestoreOptions) (Restored, error) 
 	if err := b.checkFiles(ctx, func(d, total int64) { o.Progress(Progress{Stage: StageCheck, Done: d, Total: total}) }); err != nil {
 		return Restored{}, err
 	}
+	if o.MapLocales && b.Format == Plain {
+		return Restored{}, &fault.Error{Op: "restore", Path: b.ID, Err: errors.New("the locales of a script cannot be mapped"), Hint: "make the dump with pg_dump -Fc; or replace COLLATE \"en_US.utf8\" by COLLATE \"en-US-x-icu\" in it"}
+	}
 	if b.Files == nil {
 		if err := b.checkWhole(ctx, o.Incomplete); err != nil {
 			return Restored{}, err
@@ -83,14 +92,18 @@ func restore(ctx context.Context, t Target, o RestoreOptions) (Restored, error) 
 		return Restored{}, err
 	}
 	replace := func(fill func(context.Context, Target, string) error) (Restored, error) {
-		return Replace(ctx, t, ReplaceOptions{Database: o.Database, Contents: b.Contents, Progress: o.Progress, Rows: true, Discard: o.Discard, Fill: func(ctx context.Context, next string) error {
+		return Replace(ctx, t, ReplaceOptions{Database: o.Database, Locale: o.Locale, Contents: b.Contents, Progress: o.Progress, Rows: true, Discard: o.Discard, Fill: func(ctx context.Context, next string) error {
 			if err := o.load(ctx, t, next, fill); err != nil {
 				return err
 			}
 			return unchanged(b.Path, files)
 		}})
 	}
-	done, err := replace(o.fill)
+	fill := o.fill
+	if o.MapLocales {
+		fill = o.fillMapped
+	}
+	done, err := replace(fill)
 	if isColumnVersion(err) && b.Format != Plain {
 		done, err = replace(o.fillWithoutColumnVersions)
 	}

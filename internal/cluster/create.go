@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -22,17 +24,40 @@ type CreateOptions struct {
 	Superuser string
 	Password  string // the superuser's
 	Database  string // a database to make besides postgres; "": none
+	Provider  string // of the locale: ProviderBuiltin or ProviderICU; "": the first
+	Locale    string // "": DefaultLocale
 	Volatile  bool   // the files need not survive a power failure
 	Log       slog.Handler
 
 	Seed []byte // an encoded seed of the server's cluster, which is used if CanSeed; nil: none
 }
 
+// The providers of locales that a new cluster may have, by PostgreSQL's names.
+const (
+	ProviderBuiltin = "builtin"
+	ProviderICU     = "icu"
+)
+
+// DefaultLocale is that of a new cluster, as is ProviderBuiltin.
+const DefaultLocale = "C.UTF-8"
+
+// BuiltinLocales are those of ProviderBuiltin: builtin_validate_locale in src/backend/utils/adt/pg_locale.c.
+var BuiltinLocales = []string{"C", DefaultLocale, "PG_UNICODE_FAST"}
+
+// locale returns initdb's arguments for the locale, the provider's first.
+func (o CreateOptions) locale() []string {
+	if o.Provider == ProviderICU {
+		return []string{"--locale-provider=icu", "--icu-locale=" + o.Locale}
+	}
+	return []string{"--locale-provider=builtin", "--builtin-locale=" + cmp.Or(o.Locale, DefaultLocale)}
+}
+
 // CanSeed reports whether a cluster of a seed can be like one that initdb makes.
 func (o CreateOptions) CanSeed() bool {
 	// SASLprep leaves ASCII as it is, and only that.
 	plain := func(r rune) bool { return r >= ' ' && r <= '~' }
-	return o.Seed != nil && o.Superuser == SeedSuperuser && strings.IndexFunc(o.Password, func(r rune) bool { return !plain(r) }) < 0
+	likeSeed := slices.Equal(o.locale(), CreateOptions{}.locale()) && o.Superuser == SeedSuperuser
+	return o.Seed != nil && likeSeed && strings.IndexFunc(o.Password, func(r rune) bool { return !plain(r) }) < 0
 }
 
 const opCreate = "create the database cluster"
@@ -194,16 +219,23 @@ func initdb(ctx context.Context, p Programs, data string, o CreateOptions) error
 		return err
 	}
 	// lc_collate and lc_ctype are C, which every server has: whether a native one knows C.UTF-8 depends on
-	// its system. Text sorts and is classified by the builtin C.UTF-8 all the same.
+	// its system. Text sorts and is classified by the provider's locale all the same.
 	argv := []string{
 		guestPrefix + "/bin/initdb", "-D", guestData, "-U", o.Superuser, "--pwfile=" + guestPw, "-A", "scram-sha-256",
-		"-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--data-checksums", "--no-instructions",
+		"-E", "UTF8", "--locale=C", "--data-checksums", "--no-instructions",
 		"--no-sync", // Create does that itself, several files at a time
 	}
-	if out, err := runTool(ctx, p, t, o.Log, "", argv...); err != nil {
-		return toolError(opCreate, out, err)
+	argv = append(argv, o.locale()...)
+	out, err := runTool(ctx, p, t, o.Log, "", argv...)
+	if err == nil {
+		return appendHBA(data)
 	}
-	return appendHBA(data)
+	err = toolError(opCreate, out, err)
+	var known *fault.Error
+	if o.Provider == ProviderICU && strings.Contains(out, "error: locale") && errors.As(err, &known) {
+		known.Hint = `name a language that ICU knows by its tag, such as "de", "sv-SE" or "und"`
+	}
+	return err
 }
 
 // createDatabase makes the database that is asked for besides initdb's.

@@ -183,7 +183,7 @@ const LostWAL = "could not locate a valid checkpoint record"
 func startHint(text string) string {
 	for _, h := range []struct{ text, hint string }{
 		{LostWAL, "its write-ahead log is lost or damaged: restore a backup into another directory"},
-		{"locale", "the locales are C, POSIX, C.UTF-8 and the builtin ones: dump the cluster with its own server and restore it into a new one"},
+		{"locale", "the locales are C, POSIX, C.UTF-8, the builtin ones and ICU's: dump the cluster with its own server and restore it into a new one"},
 		{"could not access file", "remove the name from shared_preload_libraries, or name what has its module in Config.ExtensionDirs or Config.Extensions"},
 		{"shared memory", "lower shared_buffers or max_connections"},
 		{"could not fork", "raise the limits of address space, threads and open files of this program (ulimit -v, -u and -n)"},

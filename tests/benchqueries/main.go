@@ -4,15 +4,18 @@
 //
 //	tests/suites.sh queries -images before=FOLDER,after=FOLDER
 //
-// where wasm/native.sh made what is in the folders. Without -images the program's own code runs.
+// where wasm/native.sh made what is in the folders. Without -images the program's own code runs. -set names another folder
+// with schema.sql and queries.sql than tests/benchpage. All servers must give the same answers.
 package main
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -26,13 +29,14 @@ func main() {
 	rivals.Serve()
 	root := flag.String("root", "", "Debian root directory with postgresql-18 and its client package")
 	images := flag.String("images", "own=", "`NAME=FOLDER,...` of native code")
+	set := flag.String("set", "tests/benchpage", "folder with schema.sql and queries.sql")
 	rounds := flag.Int("rounds", 5, "runs of each query on each server; the medians are shown")
 	flag.Parse()
 	if *root == "" {
 		fmt.Fprintln(os.Stderr, "benchqueries: -root is required; tests/suites.sh sets it")
 		os.Exit(2)
 	}
-	if err := run(context.Background(), *root, *images, *rounds); err != nil {
+	if err := run(context.Background(), *root, *images, *set, *rounds); err != nil {
 		fmt.Fprintln(os.Stderr, "benchqueries:", err)
 		os.Exit(1)
 	}
@@ -44,12 +48,12 @@ type contestant struct {
 	conn   *pgx.Conn
 }
 
-func run(ctx context.Context, root, images string, rounds int) error {
-	schema, err := os.ReadFile("tests/benchpage/schema.sql")
+func run(ctx context.Context, root, images, set string, rounds int) error {
+	schema, err := os.ReadFile(filepath.Join(set, "schema.sql"))
 	if err != nil {
 		return err
 	}
-	queries, err := os.ReadFile("tests/benchpage/queries.sql")
+	queries, err := os.ReadFile(filepath.Join(set, "queries.sql"))
 	if err != nil {
 		return err
 	}
@@ -138,7 +142,17 @@ func compare(ctx context.Context, all []contestant, sql string, rounds int) ([]f
 	const long = 500 * time.Millisecond // of one measurement: the system counts in 10 ms
 	times := make([][]float64, len(all))
 	slowest := time.Millisecond
-	for _, c := range all {
+	var want string
+	for i, c := range all {
+		got, err := answer(ctx, c, sql)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			want = got
+		} else if got != want {
+			return nil, fmt.Errorf("%s answers %.200q, and %s %.200q", all[0].name, want, c.name, got)
+		}
 		for range 2 { // once to warm up
 			took, err := cpu(ctx, c, sql, 1)
 			if err != nil {
@@ -163,6 +177,21 @@ func compare(ctx context.Context, all []contestant, sql string, rounds int) ([]f
 		medians[i] = t[len(t)/2]
 	}
 	return medians, nil
+}
+
+// answer returns what a query says.
+func answer(ctx context.Context, c contestant, sql string) (string, error) {
+	results, err := c.conn.PgConn().Exec(ctx, sql).ReadAll()
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	for _, r := range results {
+		for _, row := range r.Rows {
+			text.Write(append(bytes.Join(row, []byte{'\t'}), '\n'))
+		}
+	}
+	return text.String(), nil
 }
 
 // cpu runs a query so many times and returns the processor time of the server.

@@ -266,19 +266,7 @@ func TestOursToNativeAndBack(t *testing.T) {
 // TestNativeToOursAndBack starts from a cluster that the native initdb made.
 func TestNativeToOursAndBack(t *testing.T) {
 	p := newPlace(t)
-	if err := os.Mkdir(p.data(), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	p.own(t, nobody)
-	pw := filepath.Join(p.dir, "pw")
-	if err := os.WriteFile(pw, []byte(password), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	out, err := p.native("initdb", "-D", p.inside(p.data()), "-U", "postgres", "-A", "scram-sha-256", "--pwfile="+p.inside(pw),
-		"-E", "UTF8", "--locale=C.UTF-8", "--data-checksums").CombinedOutput()
-	if err != nil {
-		t.Fatalf("native initdb: %v\n%s", err, out)
-	}
+	p.initdb(t, "--locale=C.UTF-8")
 	var want []string
 	p.withNative(t, func(c *pgx.Conn) {
 		fill(t, c)

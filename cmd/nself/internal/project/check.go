@@ -17,12 +17,17 @@ type Database struct {
 	Name           string // of the database
 	Port           int    // in the socket's name, and of TCP where that is the route
 	MaxConnections int
-	SessionMemory  int64 // bytes; of the embedded database
+	SessionMemory  int64  // bytes; of the embedded database
+	LocaleProvider string // of a new embedded database; see embeddedpg.Config
+	Locale         string
 }
 
 // Database returns the checked POSTGRES_* variables.
 func (p *Project) Database() (Database, error) {
-	d := Database{User: p.Get("POSTGRES_USER"), Password: p.Get("POSTGRES_PASSWORD"), Name: p.Get("POSTGRES_DB")}
+	d := Database{
+		User: p.Get("POSTGRES_USER"), Password: p.Get("POSTGRES_PASSWORD"), Name: p.Get("POSTGRES_DB"),
+		LocaleProvider: p.Get("NSELF_LOCALE_PROVIDER"), Locale: p.Get("NSELF_LOCALE"),
+	}
 	for _, n := range []struct{ variable, name string }{{"POSTGRES_USER", d.User}, {"POSTGRES_DB", d.Name}} {
 		if err := checkName(n.name); err != nil {
 			return d, &fault.Error{Op: "use " + n.variable, Path: n.name, Err: err, Hint: fmt.Sprintf("use at most %d letters, digits and _", maxName)}
@@ -30,6 +35,9 @@ func (p *Project) Database() (Database, error) {
 	}
 	if strings.HasPrefix(d.User, "pg_") {
 		return d, &fault.Error{Op: "use POSTGRES_USER", Path: d.User, Err: errors.New("names of roles that begin with pg_ are PostgreSQL's own"), Hint: "choose another name"}
+	}
+	if err := d.checkLocale(); err != nil {
+		return d, err
 	}
 	if d.Password != "" {
 		if err := p.checkSecret("POSTGRES_PASSWORD"); err != nil {
@@ -49,6 +57,22 @@ func (p *Project) Database() (Database, error) {
 		return d, &fault.Error{Op: "use POSTGRES_SESSION_MEMORY", Err: err, Hint: "use a number and MB or GB, such as 512MB, from 32MB to 2560MB"}
 	}
 	return d, nil
+}
+
+// checkLocale says what embeddedpg.Config would, in the words of .env; which tags ICU knows, initdb says.
+func (d Database) checkLocale() error {
+	switch {
+	case d.LocaleProvider != "" && d.LocaleProvider != "builtin" && d.LocaleProvider != "icu":
+		return &fault.Error{
+			Op: "use NSELF_LOCALE_PROVIDER", Err: fmt.Errorf("%q is neither builtin nor icu", d.LocaleProvider),
+			Hint: "use icu, and the language as NSELF_LOCALE: en-US for en_US.UTF-8",
+		}
+	case d.LocaleProvider == "icu" && d.Locale == "":
+		return &fault.Error{Op: "use NSELF_LOCALE_PROVIDER", Err: errors.New("NSELF_LOCALE is not set"), Hint: "set it to the tag of a language, such as de or en-US, or to und"}
+	case d.LocaleProvider != "icu" && d.Locale != "" && !slices.Contains([]string{"C", "C.UTF-8", "PG_UNICODE_FAST"}, d.Locale):
+		return &fault.Error{Op: "use NSELF_LOCALE", Err: fmt.Errorf("the provider builtin has no %q", d.Locale), Hint: "set NSELF_LOCALE_PROVIDER to icu"}
+	}
+	return nil
 }
 
 // memory reads a size in one of PostgreSQL's units of memory, and returns it in bytes.

@@ -141,6 +141,9 @@ func TestWrongValues(t *testing.T) {
 		{"POSTGRES_SESSION_MEMORY=512", `"512" is not a size`},
 		{"POSTGRES_SESSION_MEMORY=31MB", `"31MB" is not a size`},
 		{"POSTGRES_SESSION_MEMORY=3GB", `"3GB" is not a size`},
+		{"NSELF_LOCALE_PROVIDER=libc\nNSELF_LOCALE=de_DE", "use NSELF_LOCALE_PROVIDER"},
+		{"NSELF_LOCALE_PROVIDER=icu", "use NSELF_LOCALE_PROVIDER"},
+		{"NSELF_LOCALE=de", "use NSELF_LOCALE"},
 	} {
 		if _, err := load(t, map[string]string{".env": tt.dotenv}).Database(); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", tt.dotenv, err)

@@ -45,6 +45,8 @@ type Options struct {
 
 	Metrics      string // TCP address host:port that Prometheus scrapes; "": none
 	MetricsToken string // what it must send; "": nothing
+
+	LocaleProvider, Locale string // of a new cluster; see embeddedpg.Config
 }
 
 // Run starts the database and keeps it until ctx ends, someone asks for the end over the control socket, or
@@ -308,6 +310,7 @@ func (s *supervisor) start(ctx context.Context, o Options, log slog.Handler, pro
 		DataDir: s.paths.Data(), SocketDir: state.SocketDir, Port: state.Port,
 		Superuser: state.User, Password: password, Database: state.Database,
 		CacheDir: o.CacheDir, ServerModule: o.Module, Listen: o.Listen, SocketMode: socketMode(o.Shared), Settings: o.Settings, ArchiveDir: o.ArchiveDir, SessionMemory: o.SessionMemory, Log: log,
+		LocaleProvider: o.LocaleProvider, Locale: o.Locale,
 		ChildProcess:  true, // so that its end, whatever the reason, is not this one's
 		ExtensionDirs: s.paths.Extensions(),
 		Progress:      func(p embeddedpg.Progress) { progress(Event{Stage: p.Stage, Elapsed: p.Elapsed}) },
