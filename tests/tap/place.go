@@ -121,7 +121,11 @@ func (p *places) layer(with, program string) error {
 			return err
 		}
 	}
-	if err := copyFile(program, filepath.Join(lib, "program")); err != nil {
+	if err := errors.Join(
+		os.Rename(filepath.Join(bin, "pg_ctl"), filepath.Join(bin, ".pg_ctl")),
+		copyFile(program, filepath.Join(bin, ".program")),
+		os.Symlink(".program", filepath.Join(bin, "pg_ctl")),
+	); err != nil {
 		return err
 	}
 	for i, name := range ours {
@@ -130,7 +134,7 @@ func (p *places) layer(with, program string) error {
 		}
 		to := filepath.Join(bin, name)
 		_ = os.Remove(to)
-		if err := os.Symlink("/pgsql/lib/program", to); err != nil {
+		if err := os.Symlink(".program", to); err != nil {
 			return err
 		}
 	}

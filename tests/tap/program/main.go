@@ -39,6 +39,14 @@ func main() {
 			return
 		}
 	}
+	if name == "pg_ctl" {
+		err := ctl(args)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "pg_ctl: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	status, err := run(name, args)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
@@ -107,6 +115,13 @@ func run(name string, args []string) (kernel.Status, error) {
 	}
 	defer k.Close()
 	sockets.push = k.Push
+	if name == "postgres" {
+		remove, err := serveSignals(k)
+		if err != nil {
+			return kernel.Status{}, err
+		}
+		defer remove()
+	}
 	p, err := k.Run(kernel.Command{
 		Argv: append([]string{prefix + "/bin/" + name}, args...), Env: os.Environ(), Dir: dir,
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
