@@ -20,7 +20,7 @@ type streamKind int
 const (
 	streamSocket streamKind = iota
 	streamPipe
-	streamTTY // standard input, output or error handed in from outside: the host's flags on it are not ours to change
+	streamTTY // standard input, output or error handed in from outside, and no regular file: the host's flags on it are not ours to change
 )
 
 // stream is a host descriptor that can block: a socket, one end of a pipe, a terminal. Sockets and pipes are
@@ -104,6 +104,9 @@ func openStdio(k *Kernel, f *os.File, fd int) (*openFile, error) {
 	}
 	if dupErr != nil {
 		return nil, dupErr
+	}
+	if file, flag, ok := vfs.Opened(dup); ok {
+		return newOpenFile(&disk{file: file}, uint32(flag)), nil
 	}
 	return newOpenFile(&stream{fd: dup, kind: streamTTY}, vfs.O_RDWR), nil
 }

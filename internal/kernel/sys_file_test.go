@@ -1,9 +1,12 @@
 package kernel_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"nself.org/embeddedpg/internal/abi"
+	"nself.org/embeddedpg/internal/kernel"
 )
 
 // TestFiles: the calls on regular files, on the host's and on those in memory.
@@ -17,6 +20,59 @@ func TestFiles(t *testing.T) {
 				testNoFile(g)
 			})
 		})
+	}
+}
+
+// TestStandardFile: a standard descriptor that is a regular file outside, as a shell's redirection makes it, is one inside,
+// with the offset that others have of it too.
+func TestStandardFile(t *testing.T) {
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	if _, err := out.WriteString("head "); err != nil {
+		t.Fatal(err)
+	}
+	k := newKernel(t, map[string]program{"/bin/x": func(g *guest, _ []string) int {
+		at, buf := g.alloc(8), g.alloc(64)
+		g.want(4, abi.SYS_write, 1, g.str("tale"), 4)
+		g.must(abi.SYS_fsync, 1)
+		g.must(abi.SYS__llseek, 1, 0, 5, at, abi.SEEK_SET)
+		g.want(4, abi.SYS_write, 1, g.str("body"), 4)
+		g.want(9, abi.SYS_pread64, 1, buf, 64, 0, 0)
+		if got := g.text(buf, 9); got != "head body" {
+			g.t.Errorf("content %q", got)
+		}
+		g.must(abi.SYS_ftruncate64, 1, 9, 0)
+		g.want(1, abi.SYS_write, 2, g.str("!"), 1)
+		g.fails(abi.EBADF, abi.SYS_read, 2, buf, 1)
+		g.fails(abi.ESPIPE, abi.SYS__llseek, 0, 0, 0, at, abi.SEEK_SET)
+		return 0
+	}})
+	in, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer w.Close()
+	more, err := os.OpenFile(out.Name(), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer more.Close()
+	p, err := k.Run(kernel.Command{Argv: []string{"/bin/x"}, Stdin: in, Stdout: out, Stderr: more})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status := p.Wait(); status != (kernel.Status{}) {
+		t.Errorf("%+v", status)
+	}
+	if _, err := out.WriteString("."); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(out.Name()); err != nil || string(b) != "head body." {
+		t.Errorf("%q, %v", b, err)
 	}
 }
 

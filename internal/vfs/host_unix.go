@@ -17,6 +17,24 @@ type Host struct{}
 // NewHost returns the tree of the host. It holds nothing that needs closing.
 func NewHost() *Host { return &Host{} }
 
+// Opened returns an open regular file of the host as a File, which has the descriptor then, and the flags that it was
+// opened with. ok is false where the descriptor is something else; it stays the caller's.
+func Opened(fd int) (f File, flag int, ok bool) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || uint32(st.Mode)&S_IFMT != S_IFREG {
+		return nil, 0, false
+	}
+	host, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	if err != nil {
+		return nil, 0, false
+	}
+	flag = host & unix.O_ACCMODE
+	if host&unix.O_APPEND != 0 {
+		flag |= O_APPEND
+	}
+	return newHostFile(fd, false), flag, true
+}
+
 // hostPlace is a name that the host resolves from its own root.
 func hostPlace(name string) (place, error) {
 	abs, err := absolute(name)
