@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs the suites that need a Debian root, most of them for native PostgreSQL 18 beside our server: postgres, extensions, depot, native, tools, tap, backup,
-# translator, arm64, modules, move, bench, queries, vector, latency, differential, benchmarks or all (the first six but for depot, and move); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
+# translator, arm64, modules, move, bench, queries, vector, latency, differential, benchmarks or all (the first six but for depot, move, and some files of tap); root only makes what they need. Needs root, and the network the first time; what it fetches stays in the cache folder.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/wasm/lib.sh"
@@ -106,6 +106,11 @@ tap() {
 	go run ./tests/tap -root "$root" -source "$tree" -keep tests/out/tap "$@"
 }
 
+# Those of the quick files that tell most: programs, signals, a crash, passwords.
+tap_quick() {
+	tap -with all src/bin/psql src/bin/pg_ctl/t/001 src/test/recovery/t/013 src/test/authentication/t/001
+}
+
 # WebAssembly to LLVM IR: the specification's tests, and random modules beside wasmtime; and the vm's own tests with native
 # code as its engine. With arguments only the first two, whose arguments they are: -modules 10000.
 translator() {
@@ -178,7 +183,7 @@ lacks() {
 # all runs the suites of CI. One that cannot run is no failure, or no checkout would pass a year later; but it is said, at once
 # and at the end of `make test` (tests/stage.sh --not-run).
 all() {
-	for suite in translator native tools backup move postgres extensions; do
+	for suite in translator native tools backup move postgres extensions tap; do
 		why=$(lacks "$suite" | paste -sd ';')
 		if [ -n "$why" ]; then
 			tests/stage.sh --did-not-run "$suite" "$why; make update brings wasm.lock up to date, where the network is not at fault"
@@ -187,6 +192,7 @@ all() {
 		case $suite in
 		# TestUnderLoad needs no native server: `make test` has run it under the race detector.
 		backup) backup -skip '^TestUnderLoad$' ;;
+		tap) tap_quick ;;
 		*) "$suite" ;;
 		esac
 	done

@@ -109,13 +109,13 @@ func (l ledger) write(path string) error {
 	return os.WriteFile(path, []byte(b.String()), 0o644)
 }
 
-// updateLedger puts a row into the ledger, which another run may have written meanwhile.
+// updateLedger puts what came of a file into the ledger, which another run may have written meanwhile.
 func updateLedger(path string, e entry) error {
 	l, err := readLedger(path)
 	if err != nil {
 		return err
 	}
-	l[e.file] = e
+	l[e.file] = e.merged(l[e.file])
 	return l.write(path)
 }
 

@@ -56,6 +56,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, "tap: -root and -source are required; `tests/suites.sh tap` sets them")
 		os.Exit(2)
 	}
+	for _, with := range strings.Split(o.with, ",") {
+		if !slices.Contains([]string{withAll, withServer, withShell, withNative}, with) {
+			fmt.Fprintf(os.Stderr, "tap: -with %s is none of all, server, shell, native\n", with)
+			os.Exit(2)
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {
@@ -102,7 +108,7 @@ func run(ctx context.Context, o options) error {
 			if !o.update {
 				return nil
 			}
-			return updateLedger(o.ledger, old[file])
+			return updateLedger(o.ledger, e)
 		})
 	}
 	if err := group.Wait(); err != nil {

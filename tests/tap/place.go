@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -32,8 +33,10 @@ const (
 
 // places makes a place for each run.
 type places struct {
-	o   options
-	dir string // of this run of the command
+	o       options
+	dir     string // of this run of the command
+	program string
+	layers  map[string]func() error // makes the layer of programs, once
 }
 
 func newPlaces(ctx context.Context, o options) (*places, error) {
@@ -41,8 +44,11 @@ func newPlaces(ctx context.Context, o options) (*places, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &places{o: o, dir: dir}
-	if err := p.prepare(ctx); err != nil {
+	p := &places{o: o, dir: dir, program: o.program, layers: map[string]func() error{}}
+	for _, with := range []string{withAll, withServer, withShell, withNative} {
+		p.layers[with] = sync.OnceValue(func() error { return p.prepare(ctx, with) })
+	}
+	if err := p.build(ctx); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -51,38 +57,36 @@ func newPlaces(ctx context.Context, o options) (*places, error) {
 
 func (p *places) close() { os.RemoveAll(p.dir) }
 
-// prepare makes a layer of programs for each choice, and in it a cluster that the tests copy.
-func (p *places) prepare(ctx context.Context) error {
-	if err := os.Chmod(p.dir, 0o755); err != nil {
-		return err
-	}
+// build builds package program, unless it is given.
+func (p *places) build(ctx context.Context) error {
 	home := p.home()
-	if err := errors.Join(os.MkdirAll(home, 0o700), os.Chown(home, userID, userID)); err != nil {
+	if err := errors.Join(os.Chmod(p.dir, 0o755), os.MkdirAll(home, 0o700), os.Chown(home, userID, userID)); err != nil || p.program != "" {
 		return err
 	}
-	program := p.o.program
-	if program == "" {
-		program = filepath.Join(p.dir, "program")
-		build := exec.CommandContext(ctx, "go", "build", "-o", program, "./tests/tap/program")
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
-			return fmt.Errorf("build the programs: %w", err)
-		}
-	}
-	for _, with := range strings.Split(p.o.with, ",") {
-		if err := p.layer(with, program); err != nil {
-			return err
-		}
-		out, code, err := p.run(ctx, with, "template", "/tmp", []string{p.bin(with) + "/initdb", "--no-sync", "--auth=trust", "-D", "/tmp/template"}, 10*time.Minute)
-		if err != nil || code != 0 {
-			return fmt.Errorf("make a cluster with %s programs: exit %d, %w\n%s", with, code, err, out)
-		}
-		if err := os.Rename(filepath.Join(p.dir, "template", "tmp", "template"), filepath.Join(p.dir, with, "template")); err != nil {
-			return err
-		}
+	p.program = filepath.Join(p.dir, "program")
+	build := exec.CommandContext(ctx, "go", "build", "-o", p.program, "./tests/tap/program")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("build the programs: %w", err)
 	}
 	return nil
 }
+
+// prepare makes the layer of programs for a choice, and in it a cluster that the tests copy.
+func (p *places) prepare(ctx context.Context, with string) error {
+	if err := p.layer(with); err != nil {
+		return err
+	}
+	argv := []string{p.bin(with) + "/initdb", "--no-sync", "--auth=trust", "-D", "/tmp/template"}
+	out, code, err := p.run(ctx, with, "template-"+with, "/tmp", argv, templateTime)
+	if err != nil || code != 0 {
+		return fmt.Errorf("make a cluster with %s programs: exit %d, %w\n%s", with, code, err, out)
+	}
+	return os.Rename(filepath.Join(p.dir, "template-"+with, "tmp", "template"), filepath.Join(p.dir, with, "template"))
+}
+
+// templateTime is enough for the first cluster on a machine, which has wasmtime compile the server with a shell.
+const templateTime = 10 * time.Minute
 
 // home has the cache of machine code, which lasts.
 func (p *places) home() string { return filepath.Join(p.o.source, "home") }
@@ -102,7 +106,7 @@ var ours = strings.Fields(`postgres initdb psql pg_dump pg_dumpall pg_restore pg
 
 // layer makes the directory of programs: ours by a link each to the one that is all of them, Debian's as copies, since a
 // program of PostgreSQL looks for others beside itself and sees through links.
-func (p *places) layer(with, program string) error {
+func (p *places) layer(with string) error {
 	layer := filepath.Join(p.dir, with)
 	bin, lib := filepath.Join(layer, ourBin), filepath.Join(layer, "pgsql/lib")
 	if err := errors.Join(os.MkdirAll(bin, 0o755), os.MkdirAll(lib, 0o755), os.MkdirAll(filepath.Join(layer, "home/tap"), 0o755)); err != nil {
@@ -123,7 +127,7 @@ func (p *places) layer(with, program string) error {
 	}
 	if err := errors.Join(
 		os.Rename(filepath.Join(bin, "pg_ctl"), filepath.Join(bin, ".pg_ctl")),
-		copyFile(program, filepath.Join(bin, ".program")),
+		copyFile(p.program, filepath.Join(bin, ".program")),
 		os.Symlink(".program", filepath.Join(bin, "pg_ctl")),
 	); err != nil {
 		return err
@@ -173,6 +177,9 @@ func copyFile(from, to string) error {
 func (p *places) test(ctx context.Context, with, file string) result {
 	dir, name := filepath.Split(file)
 	folder := filepath.Dir(filepath.Clean(dir))
+	if err := p.layers[with](); err != nil {
+		return result{with: with, ended: err.Error()}
+	}
 	started := time.Now()
 	id := with + "-" + strings.NewReplacer("/", "-").Replace(file)
 	argv := []string{"/usr/bin/perl", "-I/src/src/test/perl", "-I/src/" + folder, "t/" + name}

@@ -23,6 +23,9 @@ type hosted struct {
 	cmd *exec.Cmd
 }
 
+// guestVariable is set where a guest has started this program: one that asks for a version wants its own.
+const guestVariable = "EMBEDDEDPG_TAP_GUEST"
+
 // hostedMemory is what such a process has as its memory: room for its arguments.
 const hostedMemory = 1 << 20
 
@@ -65,7 +68,7 @@ func (m *hosted) run(c *caller) int {
 		return 127
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env = env
+	cmd.Env = append(env, guestVariable+"=1")
 	if n := c.call(abi.SYS_getcwd, 0, 4096); n > 0 {
 		cmd.Dir = string(bytes.TrimRight(c.mem[:n], "\x00"))
 	}

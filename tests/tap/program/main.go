@@ -33,7 +33,7 @@ const moduleFile = prefix + "/lib/postgres.wasm"
 
 func main() {
 	name, args := filepath.Base(os.Args[0]), os.Args[1:]
-	if slices.Equal(args, []string{"-V"}) {
+	if slices.Equal(args, []string{"-V"}) && os.Getenv(guestVariable) == "" {
 		if text, err := os.ReadFile(versionFile); err == nil {
 			fmt.Printf("%s %s", name, text)
 			return
