@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -67,7 +68,8 @@ func (m *hosted) run(c *caller) int {
 	if len(argv) == 0 {
 		return 127
 	}
-	cmd := exec.Command(argv[0], argv[1:]...)
+	mask := c.call(abi.SYS_umask, 0)
+	cmd := exec.Command("/bin/sh", append([]string{"-c", fmt.Sprintf(`umask %o; exec "$@"`, mask), "sh"}, argv...)...)
 	cmd.Env = append(env, guestVariable+"=1")
 	if n := c.call(abi.SYS_getcwd, 0, 4096); n > 0 {
 		cmd.Dir = string(bytes.TrimRight(c.mem[:n], "\x00"))
