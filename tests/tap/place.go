@@ -104,6 +104,13 @@ var ours = strings.Fields(`postgres initdb psql pg_dump pg_dumpall pg_restore pg
 	pg_checksums pg_combinebackup pg_config pg_controldata pg_resetwal pg_rewind pg_test_fsync pg_test_timing pg_verifybackup
 	pg_waldump pg_walsummary oid2name vacuumlo`)
 
+// hosts has the names that load_balance wants.
+const hosts = `127.0.0.1 localhost
+127.0.0.1 pg-loadbalancetest
+127.0.0.2 pg-loadbalancetest
+127.0.0.3 pg-loadbalancetest
+`
+
 // layer makes the directory of programs: ours by a link each to the one that is all of them, Debian's as copies, since a
 // program of PostgreSQL looks for others beside itself and sees through links.
 func (p *places) layer(with string) error {
@@ -112,8 +119,8 @@ func (p *places) layer(with string) error {
 	if err := errors.Join(os.MkdirAll(bin, 0o755), os.MkdirAll(lib, 0o755), os.MkdirAll(filepath.Join(layer, "home/tap"), 0o755)); err != nil {
 		return err
 	}
-	if with == withNative {
-		return nil
+	if err := errors.Join(os.MkdirAll(filepath.Join(layer, "etc"), 0o755), os.WriteFile(filepath.Join(layer, "etc/hosts"), []byte(hosts), 0o644)); err != nil || with == withNative {
+		return err
 	}
 	natives := filepath.Join(p.o.root, nativeBin)
 	entries, err := os.ReadDir(natives)
@@ -270,7 +277,7 @@ func (p *places) environment(with string) []string {
 	}
 	return []string{
 		"PATH=" + p.bin(with) + ":/usr/bin:/bin:/usr/sbin:/sbin", "HOME=/home/tap", "USER=postgres", "LOGNAME=postgres", "TERM=xterm", "LC_ALL=C",
-		"TESTDATADIR=/tmp/check", "TESTLOGDIR=/tmp/check/log", "top_builddir=/tmp/build", "PG_TEST_TIMEOUT_DEFAULT=60", "PG_TEST_EXTRA=ssl load_balance",
+		"TESTDATADIR=/tmp/check", "TESTLOGDIR=/tmp/check/log", "top_builddir=/tmp/build", "PG_TEST_TIMEOUT_DEFAULT=60", "PG_TEST_EXTRA=ssl load_balance libpq_encryption",
 		"PG_REGRESS=/usr/lib/postgresql/18/lib/pgxs/src/test/regress/pg_regress", "REGRESS_SHLIB=" + regress, "INITDB_TEMPLATE=/template",
 		"with_ssl=openssl", "with_icu=" + icu, "with_readline=yes", "with_ldap=no", "with_gssapi=no", "enable_injection_points=no",
 		"GZIP_PROGRAM=gzip", "TAR=tar", "ZSTD=zstd", "OPENSSL=openssl", "share_contrib_dir=" + filepath.Dir(p.bin(with)) + "/share/extension",
