@@ -74,11 +74,17 @@ func (m *hosted) run(c *caller) int {
 	if n := c.call(abi.SYS_getcwd, 0, 4096); n > 0 {
 		cmd.Dir = string(bytes.TrimRight(c.mem[:n], "\x00"))
 	}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.file(0, os.Stdin), c.file(1, os.Stdout), c.file(2, os.Stderr)
+	files := []*os.File{c.file(0, os.Stdin), c.file(1, os.Stdout), c.file(2, os.Stderr)}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = files[0], files[1], files[2]
 	m.mu.Lock()
 	m.cmd = cmd
 	err := cmd.Start()
 	m.mu.Unlock()
+	for i, own := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
+		if files[i] != own {
+			files[i].Close() // who reads a pipe waits for all of its writers
+		}
+	}
 	if err == nil {
 		err = cmd.Wait()
 	}
