@@ -161,7 +161,7 @@ arm64() {
 lacks() {
 	case $1 in
 	translator) [ -x "$root/usr/lib/llvm-22/bin/clang" ] || echo "the root has no clang-22" ;;
-	native | backup | move | tools) [ -x "$root/usr/lib/postgresql/18/bin/postgres" ] || echo "the root has no postgresql-18" ;;
+	native | backup | move | tools | tap) [ -x "$root/usr/lib/postgresql/18/bin/postgres" ] || echo "the root has no postgresql-18" ;;
 	esac
 	case $1 in
 	tools)
@@ -172,6 +172,10 @@ lacks() {
 	postgres)
 		[ -e "$postgres_unpacked/.complete" ] || "$wasm/fetch.sh" postgres >/dev/null 2>&1 ||
 			echo "PostgreSQL's source as wasm.lock names it cannot be had"
+		;;
+	tap)
+		[ -e "$root/usr/share/perl5/IPC/Run.pm" ] || echo "the root has no libipc-run-perl"
+		"$wasm/fetch.sh" postgres >/dev/null 2>&1 || echo "PostgreSQL's source as wasm.lock names it cannot be had"
 		;;
 	extensions)
 		[ -e "$extensions_unpacked/.complete" ] || "$wasm/fetch.sh" postgres pgvector >/dev/null 2>&1 ||

@@ -148,15 +148,15 @@ func (p *places) run(ctx context.Context, with, id, dir string, argv []string, t
 
 // environment is what make check sets, and what the tests ask of the build.
 func (p *places) environment(with string) []string {
-	icu, regress := "no", "/pgsql/lib/regress.so"
+	regress := "/pgsql/lib/regress.so"
 	if with == withNative {
-		icu, regress = "yes", "/usr/lib/postgresql/18/lib/regress.so"
+		regress = "/usr/lib/postgresql/18/lib/regress.so"
 	}
 	return []string{
 		"PATH=" + p.bin(with) + ":/usr/bin:/bin:/usr/sbin:/sbin", "HOME=/home/tap", "USER=postgres", "LOGNAME=postgres", "TERM=xterm", "LC_ALL=C",
 		"TESTDATADIR=/tmp/check", "TESTLOGDIR=/tmp/check/log", "top_builddir=/tmp/build", "PG_TEST_TIMEOUT_DEFAULT=60", "PG_TEST_EXTRA=ssl load_balance libpq_encryption",
 		"PG_REGRESS=/usr/lib/postgresql/18/lib/pgxs/src/test/regress/pg_regress", "REGRESS_SHLIB=" + regress, "INITDB_TEMPLATE=/template",
-		"with_ssl=openssl", "with_icu=" + icu, "with_readline=yes", "with_ldap=no", "with_gssapi=no", "enable_injection_points=no",
+		"with_ssl=openssl", "with_icu=yes", "with_readline=yes", "with_ldap=no", "with_gssapi=no", "enable_injection_points=no",
 		"GZIP_PROGRAM=gzip", "TAR=tar", "ZSTD=zstd", "OPENSSL=openssl", "share_contrib_dir=" + filepath.Dir(p.bin(with)) + "/share/extension",
 	}
 }
