@@ -54,6 +54,7 @@ Queries are kept in studio-history.jsonl in the runtime directory, for this user
 			s, err := studio.Listen(studio.Config{
 				Connect: db.pool, Database: db.name, Title: p.Name, ReadOnly: readOnly, Timeout: timeout, Rows: rows,
 				History: filepath.Join(paths.Runtime, "studio-history.jsonl"), Entered: forget,
+				Backups: studioBackups{&backups{project: p}},
 			}, port)
 			if err != nil {
 				return &embeddedpg.Error{Op: "open a port for", Path: "studio", Err: err, Hint: "leave --port out: a free one is taken"}

@@ -4,12 +4,14 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestPath is the way of a new user: open, find a table of a hundred, write a query with a mistake.
+// TestPath is the way of a new user: open, find a table of a hundred, edit a row, write a query with a mistake, explain a slow
+// one, cancel a session, restore a backup.
 func TestPath(t *testing.T) {
 	p := newProject(t, build(t))
 	seed, err := os.ReadFile("testdata/shop.sql")
@@ -62,5 +64,43 @@ func TestPath(t *testing.T) {
 	b.do("history", chromedp.SendKeys("#sql", kb.Escape), press(".bar", "History"), see("dialog", "nmae"))
 	b.shot("history")
 
+	b.do("close", press("dialog", "Close"))
+	b.do("explain a slow one", set("#sql", "SELECT c.name, sum(i.quantity)\nFROM customers c\nJOIN orders o ON o.customer_id = c.id\nJOIN order_items i ON i.order_id = o.id\nWHERE o.total > 100 AND i.product LIKE '%7'\nGROUP BY c.name ORDER BY 2 DESC"),
+		press(".bar", "Explain and run"), see(".plan", "to run"), see(".plan summary", "Seq Scan"), js("document.querySelector('.plan .hot summary').click()"))
+	b.shot("plan")
+	b.do("schema", press("#top nav", "Schema"), see(".drawing", "order_items"), until("document.querySelectorAll('.drawing .end').length >= 2"))
+	b.shot("schema")
+
+	sleeper := p.command("psql", "-Xqc", "SELECT pg_sleep(300) AS the_slow_one")
+	if err := sleeper.Start(); err != nil {
+		t.Fatal(err)
+	}
+	b.do("cancel a session", press("#top nav", "Sessions"), see(".sessions", "the_slow_one"))
+	b.shot("sessions")
+	b.do("cancel it", press(".sessions", "Cancel"), see("#toasts", "canceled"))
+	if err := sleeper.Wait(); err == nil {
+		t.Error("the session was not canceled")
+	}
+
+	b.do("metrics", press("#top nav", "Metrics"), see(".charts", "Connections"))
+	for range 4 {
+		p.sql("SELECT count(*) FROM orders")
+		b.do("wait", chromedp.Sleep(2*time.Second))
+	}
+	b.do("lines", until("document.querySelector('.series').getAttribute('points').split(' ').length > 2"))
+	b.shot("metrics")
+
+	b.do("no backup yet", press("#top nav", "Backups"), see("main", "no backup"))
+	b.shot("no-backup")
+	b.do("make one", press("main", "Make a backup"), see(".job", "done"), see(".list", "full_"))
+	p.sql("DROP TABLE order_items")
+	b.do("restore it", press(".list", "Restore …"), see("dialog h2", "Restore"), set("#into", "shop_before"), js("document.querySelector('#sure').click()"))
+	b.shot("restore")
+	b.do("go", press("dialog", "Restore"), see(".job", "done"), until("[...document.querySelectorAll('#top option')].some((o) => o.value === 'shop_before')"))
+	b.shot("restored")
+	if got := p.ok("psql", "-XAtqd", "shop_before", "-c", "SELECT count(*) FROM order_items"); got != "20000" {
+		t.Error(got)
+	}
+	b.do("look into it", set("#top select", "shop_before"), press("#top nav", "Tables"), see("aside", "order_items"))
 	b.quiet()
 }

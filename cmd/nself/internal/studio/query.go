@@ -139,6 +139,9 @@ func (s *Studio) runOne(ctx context.Context, c *pgconn.PgConn, sql string, readO
 
 // moved is an error whose position is counted from a place before the statement.
 func moved(err error, by int) error {
+	if err == nil {
+		return nil
+	}
 	f := explain(err)
 	if f.Position == 0 {
 		return err

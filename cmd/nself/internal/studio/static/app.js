@@ -4,9 +4,13 @@ import { call, enter } from "./api.js";
 import { button, empty, failed, h, replace } from "./dom.js";
 import * as tables from "./tables.js";
 import * as query from "./query.js";
+import * as schema from "./schema.js";
+import * as sessions from "./sessions.js";
+import * as backups from "./backups.js";
+import * as metrics from "./metrics.js";
 
-const views = { tables, query };
-const titles = { tables: "Tables", query: "Query" };
+const views = { tables, query, schema, sessions, backups, metrics };
+const titles = { tables: "Tables", query: "Query", schema: "Schema", sessions: "Sessions", backups: "Backups", metrics: "Metrics" };
 const keys = Object.keys(views);
 
 export const state = { overview: null, database: "" };
@@ -18,12 +22,21 @@ export const link = (...parts) => "#/" + parts.map(encodeURIComponent).join("/")
 
 function header(current) {
   const o = state.overview;
-  const select = h("select", { "aria-label": "Database", title: "Database", onchange: () => { state.database = select.value; sessionStorage.setItem("database", select.value); go(current === "tables" ? "tables" : current); show(); } },
+  const select = h("select", { "aria-label": "Database", title: "Database", onchange: () => choose(select.value, current) },
     o.databases.map((d) => h("option", { value: d.name, selected: d.name === state.database }, d.name)));
   replace(document.getElementById("top"),
     h("span", { class: "brand", title: `PostgreSQL ${o.version}, as ${o.user}` }, o.title || "nself", h("small", {}, "studio")),
     select, o.read_only ? h("span", { class: "badge", title: "It was started with --read-only" }, "read only") : null,
     h("nav", { "aria-label": "Views" }, keys.filter((k) => k !== "backups" || o.backups).map((k) => h("a", { href: link(k), "aria-current": k === current ? "page" : null }, titles[k]))));
+}
+
+// choose shows another database: no table, and no search, is carried over.
+function choose(database, view) {
+  state.database = database;
+  sessionStorage.setItem("database", database);
+  sessionStorage.removeItem("find");
+  if (location.hash === link(view)) show();
+  else go(view);
 }
 
 async function show() {
@@ -59,7 +72,6 @@ async function begin() {
   const names = state.overview.databases.map((d) => d.name), was = sessionStorage.getItem("database");
   state.database = names.includes(was) ? was : state.overview.database;
   addEventListener("hashchange", show);
-  addEventListener("studio-database", show);
   await show();
 }
 

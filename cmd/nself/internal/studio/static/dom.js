@@ -72,7 +72,7 @@ export function about(n) {
 export function seconds(s) {
   if (s < 0.001) return "<1 ms";
   if (s < 1) return Math.round(s * 1000) + " ms";
-  if (s < 120) return s.toFixed(s < 10 ? 2 : 0) + " s";
+  if (s < 120) return s.toFixed(s < 10 && s % 1 ? 2 : 0) + " s";
   if (s < 7200) return Math.round(s / 60) + " min";
   return (s / 3600).toFixed(1) + " h";
 }

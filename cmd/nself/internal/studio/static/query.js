@@ -6,6 +6,7 @@ import { names } from "./complete.js";
 import { button, dialog, empty, failed, h, number, replace, said, seconds, visible } from "./dom.js";
 import { editor, offset } from "./editor.js";
 import { grid } from "./grid.js";
+import { buttons } from "./plan.js";
 
 export async function show(main) {
   let words = [], abort = null;
@@ -15,7 +16,7 @@ export async function show(main) {
   const go = button("Run", () => run(), { class: "primary", title: "Ctrl+Enter; what is selected, or all" });
   const stop = button("Stop", () => abort?.abort(), { disabled: true });
   replace(main, ed.element,
-    h("div", { class: "bar" }, go, stop, ...extra(ed, out),
+    h("div", { class: "bar" }, go, stop, ...buttons(ed, out),
       button("Export CSV", () => download("export", { database: state.database, sql: ed.chosen().sql }), { title: "Run one statement read-only, and save all of its rows" }),
       button("History", () => past(ed)), h("label", { class: "check" }, only, "Read only"),
       h("span", { class: "faint grow", id: "sqlhelp" }, "Ctrl+Enter runs, Ctrl+Space completes. Each run is a session of its own.")), out);
@@ -45,11 +46,6 @@ export async function show(main) {
   }
   return () => abort?.abort();
 }
-
-// extra are buttons that other parts add.
-const makers = [];
-export const add = (f) => makers.push(f);
-const extra = (ed, out) => makers.map((f) => f(ed, out));
 
 // shower shows what a query answers with, as it comes.
 function shower(out) {
