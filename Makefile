@@ -17,6 +17,8 @@
 # make check-translator  WebAssembly's specification tests through the translator to LLVM IR, random modules beside wasmtime, and internal/vm's tests as native code
 # make check-arm64     native code for arm64 under qemu: internal/vm's tests, ends of sessions, some of PostgreSQL's tests; not part of `make test`
 # make check-studio    the page of nself studio in headless Chromium (Debian: chromium), with screenshots (SHOTS=directory): two minutes; not part of `make test`
+# make check-darwin    what can be seen of macOS without one: the C files compile, nself and a test binary link; needs npm's zig; not part of `make test`
+# make update          every pin to the newest version there is, a rebuild, all suites, and one commit to review: hours (UPDATE=--dry-run: what has moved)
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
 # make bench-vector    pgvector, ours and native in turn: 100,000 vectors loaded, indexed and searched; writes docs/pgvector.md
 # make benchmarks      docs/benchmarks.md: ours, native PostgreSQL 18 and PGlite
@@ -41,6 +43,7 @@ DURATION ?= 30m
 CLIENTS ?= 80
 FUZZTIME ?= 20s
 MODULES ?= 33000
+UPDATE ?=
 # Tests of time and memory: alone on the machine, and without the race detector.
 FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestStarved|TestShortConnections|TestStartCommandTime
 # What has no cgo must compile on every Unix; this much compiles on Windows too (docs/windows.md).
@@ -135,6 +138,13 @@ check-arm64:
 .PHONY: check-studio
 check-studio:
 	cd tests/studio && go vet ./... && go test -count=1 -v ./... $(if $(SHOTS),-shots $(abspath $(SHOTS)))
+
+.PHONY: check-darwin update
+check-darwin:
+	tests/darwin.sh check
+
+update:
+	wasm/update.sh $(UPDATE)
 
 fuzz-translator:
 	tests/suites.sh translator -run Differential -modules $(MODULES) $(if $(SEED),-seed $(SEED))
