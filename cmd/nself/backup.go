@@ -40,7 +40,7 @@ it, a file of JSON describes it; the hashes of the roles' passwords are in there
 	}
 	c.PersistentFlags().StringVar(&b.dir, "dir", "", "directory of the backups")
 	c.PersistentFlags().StringVar(&b.name, "name", "", "the project whose backups are meant; default: this one")
-	c.AddCommand(b.newCreate(), b.newList(), b.newVerify(), b.newRestore(), b.newPrune())
+	c.AddCommand(b.newCreate(), b.newList(), b.newVerify(), b.newRestore(), b.newPrune(), b.newPush(), b.newPull())
 	return c
 }
 

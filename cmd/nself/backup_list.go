@@ -26,7 +26,7 @@ type listed struct {
 }
 
 func (b *backups) newList() *cobra.Command {
-	var all bool
+	var all, remote bool
 	var format string
 	var asJSON *bool
 	c := &cobra.Command{
@@ -34,6 +34,9 @@ func (b *backups) newList() *cobra.Command {
 		Short: "List the backups, and which of them are damaged",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if remote {
+				return b.listRemote(cmd.Context(), cmd.OutOrStdout(), *asJSON || format == "json")
+			}
 			dir, name, err := b.place()
 			if err != nil {
 				return err
@@ -69,6 +72,7 @@ func (b *backups) newList() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "include other projects' backups")
+	remoteFlag(c, &remote)
 	asJSON = jsonFlag(c)
 	choiceFlag(c, &format, "format", "table", "table or json", "table", "json")
 	return c

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/cmd/nself/internal/offsite"
 	"nself.org/embeddedpg/internal/backup"
 )
 
@@ -31,6 +32,7 @@ func newBackupProgress(w io.Writer) *backupProgress {
 var backupStages = map[backup.Stage]string{
 	backup.StageCompile: "Compiling PostgreSQL's client programs, once", backup.StageDump: "Dumping", backup.StageSum: "Adding up tables", backup.StageCopy: "Copying",
 	backup.StageArchive: "Waiting for the archive", backup.StageFlush: "Writing to disk", backup.StageCheck: "Comparing checksums", backup.StageRestore: "Restoring", backup.StageIndex: "Making indexes and constraints",
+	offsite.StageUpload: "Storing", offsite.StageReadBack: "Reading back", offsite.StageDownload: "Getting",
 	backup.StageAnalyze: "Gathering statistics", backup.StageSwap: "Putting it in its place", backup.StageRecover: "Replaying the log",
 }
 

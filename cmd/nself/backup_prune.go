@@ -16,6 +16,7 @@ import (
 func (b *backups) newPrune() *cobra.Command {
 	var o backup.PruneOptions
 	var older string
+	var remote bool
 	c := &cobra.Command{
 		Use:   "prune",
 		Short: "Remove old backups, and what interrupted ones left",
@@ -25,7 +26,10 @@ Archived log that no base backup needs any more is removed too.
 
 The newest good backup of each database, and of the cluster, always stays: its files are compared
 with their checksums first. Damaged backups are not counted as kept ones. If some are left the exit
-code is 1.`,
+code is 1.
+
+With --remote, in the object store: the newest of each database, and of the cluster, is read back
+before anything is removed, and what uploads left that were interrupted a day ago is removed.`,
 		Example: `  nself backup prune --keep 7
   nself backup prune --older-than 30d --keep 3 --dry-run`,
 		Args: cobra.NoArgs,
@@ -40,6 +44,9 @@ code is 1.`,
 				if o.OlderThan, err = age("--older-than", older); err != nil {
 					return err
 				}
+			}
+			if remote {
+				return b.pruneRemote(cmd, o)
 			}
 			done, err := backup.Prune(cmd.Context(), o)
 			did := "Removed"
@@ -65,6 +72,7 @@ code is 1.`,
 			return err
 		},
 	}
+	remoteFlag(c, &remote)
 	c.Flags().IntVar(&o.Keep, "keep", 0, "how many of the newest good backups to keep, of each database and of the cluster")
 	c.Flags().StringVar(&older, "older-than", "", "remove only what is older: 30d, 12h")
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "only say what would be removed")

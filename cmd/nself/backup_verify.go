@@ -9,16 +9,23 @@ import (
 )
 
 func (b *backups) newVerify() *cobra.Command {
-	return &cobra.Command{
+	remote := false
+	c := &cobra.Command{
 		Use:   "verify ID|latest|FILE",
 		Short: "Prove a backup by restoring it into a temporary database",
 		Long: `Prove a backup: compare its files with their checksums, restore it into a temporary database server,
 and compare each table's number of rows and checksum with what the database held. The project's
 database is not touched and need not run. It takes the time of a restore, and its room in the
-directory for temporary files.`,
+directory for temporary files.
+
+With --remote, one in the object store is read back and compared with what was sent; pull it to have
+it restored.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: b.completeIDs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if remote {
+				return b.verifyRemote(cmd, args[0])
+			}
 			found, err := b.find(cmd.Context(), args[0])
 			if err != nil {
 				return err
@@ -43,4 +50,6 @@ directory for temporary files.`,
 			return nil
 		},
 	}
+	remoteFlag(c, &remote)
+	return c
 }
