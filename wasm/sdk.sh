@@ -34,4 +34,4 @@ cp -P "$B"/wasm/{wasm32-cc,wasm32-c++,layout.sh,pg_config,seal.pl,guard.pl} "$sd
 export PATH=$sdk/bin:$PATH
 wasm32-cc -fPIC -c "$B/wasm/port/cxx/tls.s" -o "$B/tls.o"
 llvm-ar-22 qcsD "$sdk/sysroot/lib/libside.a" "$B/tls.o"
-wasm32-c++ -O2 -fPIC -I"$sdk/include/server" -c "$B/wasm/port/cxx/guard.cpp" -o "$sdk/sysroot/lib/guard.o"
+wasm32-c++ -O2 -fPIC "-ffile-prefix-map=$B=." -I"$sdk/include/server" -c "$B/wasm/port/cxx/guard.cpp" -o "$sdk/sysroot/lib/guard.o"
