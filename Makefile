@@ -21,6 +21,7 @@
 # make update          every pin to the newest version there is, a rebuild, all suites, and one commit to review: hours (UPDATE=--dry-run: what has moved)
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
 # make bench-vector    pgvector, ours and native in turn: 100,000 vectors loaded, indexed and searched; writes docs/pgvector.md
+# make bench-branch    branches on loop-mounted XFS, Btrfs and ext4, idle and under load, beside cp -a: needs root, 3 GB and some minutes
 # make benchmarks      docs/benchmarks.md: ours, native PostgreSQL 18 and PGlite
 # make examples        the programs in examples/, the recipes and pgtest's adapters, each with its tests; and a newcomer's first test in an empty module
 # make crash           50 kills of a server under load (KILLS=n)
@@ -50,7 +51,7 @@ FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestS
 PORTABLE := ./...
 PORTABLE_WINDOWS := $(addprefix ./internal/,vfs vfs/vfstest image fault sqlwire hostdir migrate) $(addprefix ./cmd/nself/internal/,project certs docker compose ledger)
 
-.PHONY: try extensions check-depot examples test test-short lint lint-c check-kernel check-postgres check-extensions check-modules check-native check-tools check-stack check-backup check-move check-resources check-translator check-arm64 bench bench-vector benchmarks crash crash-harness isolation stress fuzz fuzz-translator arm64 wasm man clean
+.PHONY: try extensions check-depot examples test test-short lint lint-c check-kernel check-postgres check-extensions check-modules check-native check-tools check-stack check-backup check-move check-resources check-translator check-arm64 bench bench-vector bench-branch benchmarks crash crash-harness isolation stress fuzz fuzz-translator arm64 wasm man clean
 
 nself: $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h') $(wildcard internal/image/*.wasm* internal/image/native/*/*.zst)
 	go build -o nself ./cmd/nself
@@ -151,6 +152,9 @@ fuzz-translator:
 
 bench:
 	tests/suites.sh bench
+
+bench-branch:
+	tests/benchbranch/branches.sh
 
 bench-vector:
 	tests/suites.sh vector -write docs/pgvector.md

@@ -245,6 +245,11 @@ func TestBranchGit(t *testing.T) {
 	if all := p.branches(); !all["feature/x"].GitGone {
 		t.Errorf("%+v", all)
 	}
+	// What ran before Git's branch was changed stops with the project.
+	checkout("ref: refs/heads/z")
+	if out := p.ok("stop"); !strings.Contains(out, "main database") || p.branches()["main"].Status != "stopped" {
+		t.Error(out)
+	}
 	// A command's own database, on a new branch.
 	checkout("ref: refs/heads/y")
 	if out := p.ok("run", "--", "sh", "-c", `"$0" psql "$DATABASE_URL" -XAtc "TABLE t"`, os.Args[0]); strings.TrimSpace(out) != "1" {

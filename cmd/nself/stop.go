@@ -98,7 +98,23 @@ func (p *project) stop(cmd *cobra.Command, o stopOptions) error {
 	if o.only == "" {
 		paths.ForgetSocketDir() // no container has it mounted any more
 	}
-	return nil
+	return p.stopBefore(cmd, o)
+}
+
+// stopBefore stops the database that ran before Git's branch was changed: it is the project's too.
+func (p *project) stopBefore(cmd *cobra.Command, o stopOptions) error {
+	if p.head.Git == "" || p.beside() || p.head.Current == p.branch {
+		return nil
+	}
+	if runs, err := p.branchRuns(cmd.Context(), p.head.Current); err != nil || !runs {
+		return err
+	}
+	paths, err := p.at(p.head.Current).paths()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "Of %s: ", nameOf(p.head.Current))
+	return stopDatabase(cmd.Context(), paths, o.timeout, cmd.OutOrStdout())
 }
 
 func dockerAway(err error) bool {
