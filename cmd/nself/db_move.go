@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
 	"nself.org/embeddedpg"
@@ -208,7 +209,8 @@ func (m *moving) move(cmd *cobra.Command, o move.Options) error {
 	} else {
 		fmt.Fprintf(out, "  Give programs the new URL: there is no .env that nself can write it to\n")
 	}
-	fmt.Fprintf(out, "  The old database is read-only; to write to it again: nself psql -c 'SET default_transaction_read_only = off; ALTER DATABASE %s RESET default_transaction_read_only'\n", o.Source.Database)
+	fmt.Fprintf(out, "  The old database is read-only; to write to it again: nself psql -c 'SET default_transaction_read_only = off' -c 'ALTER DATABASE %s RESET default_transaction_read_only'\n",
+		pgx.Identifier{o.Source.Database}.Sanitize())
 	return different(done)
 }
 

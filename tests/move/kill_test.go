@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,12 +82,18 @@ func (k *killing) run(load *load) {
 	k.t.Helper()
 	k.mover = startMover(k.t, k.do)
 	for i := range *kills {
-		time.Sleep(time.Duration(k.random.IntN(4000)) * time.Millisecond)
 		if i == *kills*3/4 { // the rest while the clients are sent
 			if err := os.WriteFile(k.do.Ready, nil, 0o600); err != nil {
 				k.t.Fatal(err)
 			}
 		}
+		before, after := stages[:4], stages[3:]
+		if within := before[k.random.IntN(len(before))]; i < *kills*3/4 {
+			k.awaitStage(within)
+		} else {
+			k.awaitStage(after[k.random.IntN(len(after))])
+		}
+		time.Sleep(time.Duration(k.random.IntN(1500)) * time.Millisecond)
 		k.kill()
 		k.revive()
 		if _, err := os.Stat(k.do.Switch); err == nil {
@@ -112,6 +119,27 @@ func (k *killing) run(load *load) {
 		}
 		if time.Now().After(end) {
 			k.t.Fatalf("the move does not end:\n%s", k.mover.said())
+		}
+	}
+}
+
+// stages are those of a move, in their order.
+var stages = []move.Stage{move.StageSchema, move.StageCopy, move.StageIndex, move.StageFollow, move.StagePause, move.StageCompare}
+
+// awaitStage waits until the mover has come to a stage, or has ended.
+func (k *killing) awaitStage(stage move.Stage) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		said := k.mover.said()
+		for _, s := range stages[slices.Index(stages, stage):] {
+			if strings.Contains(said, string(s)+" ") {
+				return
+			}
+		}
+		select {
+		case err := <-k.mover.ended:
+			k.mover.ended <- err
+			return
+		default:
 		}
 	}
 }
