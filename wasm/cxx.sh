@@ -1,6 +1,7 @@
 #!/bin/bash
 # Inside the sid root: builds the C++ library into $B/sysroot, from LLVM's sources in $B/llvm: libc++ and libc++abi with
 # exceptions, by WebAssembly's own, which setjmp here is made of too. wasm32-c++ is its compiler.
+# shellcheck disable=SC2016 # the shells of xargs expand these
 set -euo pipefail
 B=$1
 export PATH=$B/wasm:$PATH
@@ -56,7 +57,7 @@ compile() {
 }
 export -f compile
 export objects
-export_flags() { printf '%q ' "${flags[@]}" "$@"; }
+quoted=$(printf '%q ' "${flags[@]}")
 
 cxx="-std=c++23 -Ilibcxx/src -Ilibc -DLIBC_NAMESPACE=__llvm_libc_common_utils -DLIBCXX_BUILDING_LIBCXXABI -D_LIBCPP_REMOVE_TRANSITIVE_INCLUDES"
 abi="-std=c++23 -Ilibcxxabi/include -Ilibcxxabi/src -Ilibcxx/src -D_LIBCXXABI_BUILDING_LIBRARY -D_LIBCXXABI_HAS_NO_THREADS"
@@ -70,7 +71,7 @@ abi="-std=c++23 -Ilibcxxabi/include -Ilibcxxabi/src -Ilibcxx/src -D_LIBCXXABI_BU
 	done
 	echo "unwind libunwind/src/Unwind-wasm.c -x c -std=c23 -Ilibunwind/include -D_LIBUNWIND_HIDE_SYMBOLS"
 	echo "thread $B/wasm/port/cxx/thread.cpp -std=c++23"
-} | FLAGS=$(export_flags) xargs -P "$(nproc)" -I{} bash -ec 'eval "flags=($FLAGS)"; compile {}'
+} | FLAGS=$quoted xargs -P "$(nproc)" -I{} bash -ec 'eval "flags=($FLAGS)"; compile {}'
 
 rm -f "$sysroot"/lib/libc++{,abi}.a
 $ar qcsD "$sysroot/lib/libc++.a" "$objects"/c++-*.o

@@ -2,6 +2,7 @@
 # Inside the sid root: builds what PostgreSQL calls of ICU into $B/sysroot, from its folder in $B: collation, case
 # mapping, names of locales. Of the data it takes all collations, and what names and conversions need; formats,
 # translations, time zones and the like are left out. The data is linked in like a constant.
+# shellcheck disable=SC2016 # the shells of xargs expand these
 set -euo pipefail
 B=$1
 export PATH=$B/wasm:$PATH
