@@ -13,8 +13,8 @@ import (
 // ways. Config.DataDir is where the copy is to be, a directory that is empty or does not exist; on the same file system,
 // blocks can be shared. Without one the copy is temporary, and Close of the branch removes it.
 //
-// What config leaves zero of Superuser, Password, Database, Settings, Mounts, ExtensionDirs, Extensions, SessionMemory, TimeZoneDir,
-// CacheDir and ServerModule is this server's; the rest is as in Start, and Config.CopyFrom is refused. A branch does not apply
+// What config leaves zero of Superuser, Password, Database, Settings, Mounts, ExtensionDirs, Extensions, Outgoing, SessionMemory,
+// TimeZoneDir, CacheDir and ServerModule is this server's; the rest is as in Start, and Config.CopyFrom is refused. A branch does not apply
 // the subscriptions that it was born with, which would take their changes away from the original: its default of
 // max_logical_replication_workers is 0. Its replication slots are gone.
 //
@@ -61,6 +61,7 @@ func (c Config) inherited(own Config) Config {
 	fill(&own.Superuser, c.Superuser)
 	fill(&own.Password, c.Password)
 	fill(&own.Database, c.Database)
+	fill(&own.Outgoing, c.Outgoing)
 	fill(&own.SessionMemory, c.SessionMemory)
 	fill(&own.TimeZoneDir, c.TimeZoneDir)
 	fill(&own.CacheDir, c.CacheDir)

@@ -97,6 +97,12 @@ type Config struct {
 	// given to ChildMain. Default: none.
 	Extensions []fs.FS
 
+	// Outgoing names the networks that the server may connect to, as a client of other servers (dblink, postgres_fdw,
+	// subscriptions, a standby): "10.0.0.0/8, ::1/128", or "none". Names are looked up at the machine's name servers, which
+	// must be among them then. Default: all but link-local addresses and fd00:ec2::254, where cloud machines have their
+	// metadata.
+	Outgoing string
+
 	// SessionMemory is how much private memory one session may take, in bytes; the same for autovacuum and background workers. A
 	// statement that needs more fails with SQLSTATE 53200 (out_of_memory), and no other session notices. Shared memory
 	// (shared_buffers) is not counted, and the processes that all sessions depend on have no limit. At least 32 MiB;
@@ -204,6 +210,9 @@ func (c Config) complete() (Config, error) {
 
 	if c.Port < 1 || c.Port > 65535 {
 		return c, &Error{Op: "use Config.Port", Err: fmt.Errorf("%d is not a port number", c.Port), Hint: "use 1 to 65535; leave it 0 for 5432"}
+	}
+	if _, err := cluster.Outgoing(c.Outgoing); err != nil {
+		return c, &Error{Op: "use Config.Outgoing", Err: err, Hint: "list networks such as 10.0.0.0/8, or use none"}
 	}
 	if c.SessionMemory != 0 && (c.SessionMemory < minSessionMemory || c.SessionMemory > maxSessionMemory) {
 		return c, &Error{

@@ -1,6 +1,9 @@
 package embeddedpg_test
 
 import (
+	"errors"
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"nself.org/embeddedpg"
 )
@@ -186,4 +190,43 @@ func TestMounts(t *testing.T) {
 	fails(t, c, "COPY lines TO '/mnt/ro/out.txt'")
 	fails(t, c, "COPY lines FROM '/mnt/ro/link'")
 	fails(t, c, "COPY lines FROM '/mnt/rw/../../"+outside+"'")
+}
+
+// TestOutgoing: a server reaches the networks that its Config names, and by default all but those with the metadata of cloud
+// machines.
+func TestOutgoing(t *testing.T) {
+	other := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword, Listen: "127.0.0.1:0"})
+	_, port, err := net.SplitHostPort(other.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		outgoing, host string
+		reached        bool
+	}{
+		{"", "127.0.0.1", true},
+		{"", "169.254.169.254", false},
+		{"none", "127.0.0.1", false},
+		{"127.0.0.1", "127.0.0.1", true},
+		{"10.0.0.0/8", "127.0.0.1", false},
+	} {
+		s := start(t, embeddedpg.Config{DataDir: newCluster(t), Password: templatePassword, Outgoing: tt.outgoing})
+		c := connect(t, s)
+		exec(t, c, "CREATE EXTENSION dblink")
+		_, err := c.Exec(testContext(t), "SELECT dblink_connect($1)", fmt.Sprintf("hostaddr=%s port=%s user=postgres password='%s' dbname=postgres connect_timeout=30", tt.host, port,
+			strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(templatePassword)))
+		if tt.reached && err != nil || !tt.reached && (err == nil || !strings.Contains(err.Error(), "could not establish connection")) {
+			t.Errorf("%q, %s: %v", tt.outgoing, tt.host, err)
+		}
+		var e *pgconn.PgError
+		if !tt.reached && errors.As(err, &e) && !strings.Contains(e.Detail, "Permission denied") {
+			t.Errorf("%q, %s: %s", tt.outgoing, tt.host, e.Detail)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := embeddedpg.Start(testContext(t), embeddedpg.Config{Outgoing: "everything"}); err == nil {
+		t.Error("a network that is none is accepted")
+	}
 }

@@ -119,6 +119,9 @@ func (s *Server) run(ctx context.Context, guest cluster.Programs) (err error) {
 		Port: s.cfg.Port, SocketDir: s.cfg.SocketDir, SocketMode: s.cfg.SocketMode, Settings: s.cfg.Settings, Log: s.cfg.Log,
 		ExtensionDirs: s.cfg.ExtensionDirs, Extensions: s.cfg.Extensions, TimeZones: s.cfg.TimeZoneDir, SessionMemory: uint64(s.cfg.SessionMemory),
 	}
+	if run.Outgoing, err = cluster.Outgoing(s.cfg.Outgoing); err != nil {
+		return err
+	}
 	if addr, ok := s.listeners.Addr().(*net.TCPAddr); ok {
 		run.TCP = addr.AddrPort()
 	}

@@ -9,6 +9,8 @@ import (
 	"nself.org/embeddedpg/cmd/nself/internal/compose"
 	config "nself.org/embeddedpg/cmd/nself/internal/project"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
+	"nself.org/embeddedpg/internal/cluster"
+	"nself.org/embeddedpg/internal/fault"
 )
 
 // defaultRuntime is the runtime directory of a project, unless NSELF_RUNTIME_DIR names another.
@@ -57,11 +59,17 @@ func (p *project) paths() (supervisor.Paths, error) {
 	return supervisor.NewPaths(p.Runtime, false)
 }
 
+// outgoingVariable names the networks that the database may connect to.
+const outgoingVariable = "NSELF_OUTGOING"
+
 // options is what the project says of its embedded database.
 func (p *project) options() (supervisor.Options, error) {
 	d, err := p.Database()
 	if err != nil {
 		return supervisor.Options{}, err
+	}
+	if _, err := cluster.Outgoing(p.Get(outgoingVariable)); err != nil {
+		return supervisor.Options{}, &fault.Error{Op: "use " + outgoingVariable, Err: err, Hint: "list networks such as 10.0.0.0/8, or use none"}
 	}
 	archive, err := p.archiveDir()
 	if err != nil {
@@ -74,7 +82,7 @@ func (p *project) options() (supervisor.Options, error) {
 	}
 	o := supervisor.Options{
 		Runtime: p.Runtime, Project: p.Dir, Name: name, Branch: branch, Port: d.Port, User: d.User, Password: d.Password, Database: d.Name, Module: p.ServerModule,
-		Settings: settings, ArchiveDir: archive, SessionMemory: d.SessionMemory,
+		Settings: settings, ArchiveDir: archive, SessionMemory: d.SessionMemory, Outgoing: p.Get(outgoingVariable),
 		LocaleProvider: d.LocaleProvider, Locale: d.Locale,
 	}
 	if p.beside() { // the address is the current one's

@@ -33,7 +33,7 @@ func (p *project) fresh(cmd *cobra.Command, progress *progress, migrate bool) (d
 	password := rand.Text()
 	server, err := embeddedpg.Start(ctx, embeddedpg.Config{
 		Superuser: o.User, Password: password, Database: o.Database, Port: o.Port, ServerModule: o.Module, Settings: settings, ExtensionDirs: paths.Extensions(),
-		SessionMemory: o.SessionMemory, LocaleProvider: o.LocaleProvider, Locale: o.Locale,
+		SessionMemory: o.SessionMemory, Outgoing: o.Outgoing, LocaleProvider: o.LocaleProvider, Locale: o.Locale,
 		Progress: func(e embeddedpg.Progress) { progress.show(supervisor.Event{Stage: e.Stage, Elapsed: e.Elapsed}) },
 	})
 	progress.end()

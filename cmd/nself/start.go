@@ -56,7 +56,9 @@ unless NSELF_EMBEDDED_PG=false says otherwise.
 
 From .env or the environment: POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB, POSTGRES_PORT,
 POSTGRES_SESSION_MEMORY, NSELF_RUNTIME_DIR, for a new database NSELF_LOCALE_PROVIDER and NSELF_LOCALE,
-and PGLITE_WASM_PATH for a postgres.wasm in place of the one built in.
+NSELF_OUTGOING for the networks that the database may connect to (none, or 10.0.0.0/8; by default all but
+where cloud machines have their metadata), and PGLITE_WASM_PATH for a postgres.wasm in place of the
+one built in.
 
 Clients of the embedded database use its Unix socket; --listen opens a TCP port besides, for those
 that cannot. An address that other machines reach is opened only where nobody gets in without TLS:

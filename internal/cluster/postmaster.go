@@ -34,7 +34,8 @@ type RunOptions struct {
 	ExtensionDirs []string
 	// Extensions are such directories within the program; the host's come before them.
 	Extensions    []fs.FS
-	SessionMemory uint64 // bytes of each session's heap; 0: as much as its address space holds
+	Outgoing      func(netip.Addr) bool // what the server may connect to; nil: anything
+	SessionMemory uint64                // bytes of each session's heap; 0: as much as its address space holds
 	// TimeZones is a directory of the host with zone files, in place of those of the image. "": the image's.
 	TimeZones string
 	Log       slog.Handler // nil: the server's messages are dropped
@@ -106,7 +107,7 @@ func (c *Cluster) launch(t *tree, p Programs, o RunOptions, settings []setting) 
 	var usage usageView
 	conf := newConfView(t.root, t.data, settings, kernelLog(o.Log))
 	k, err := kernel.New(kernel.Config{
-		FS: t.root, Program: p.Program, Log: kernelLog(o.Log), LibraryDirs: []string{guestExtensions}, Bound: o.bound,
+		FS: t.root, Program: p.Program, Log: kernelLog(o.Log), LibraryDirs: []string{guestExtensions}, Bound: o.bound, Outgoing: o.Outgoing,
 		Heap:    func(argv []string) uint64 { return heap(argv, o.SessionMemory) },
 		Refused: t.forget,
 		View: func(p *kernel.Process) kernel.Opener {

@@ -33,7 +33,9 @@ type Config struct {
 	View func(p *Process) Opener
 	// Bound tells whether the host listens at an address on behalf of the guest, which may then bind it; its connections
 	// come by Push. Default: none.
-	Bound    func(netip.AddrPort) bool
+	Bound func(netip.AddrPort) bool
+	// Outgoing tells whether guests may connect and send to an address of the network; others are EACCES. Default: to all.
+	Outgoing func(netip.Addr) bool
 	Pid      int          // of the first process; 0: the host process's own
 	UID      int          // user and group id of every process; 0: 1000
 	Hostname string       // default "localhost"

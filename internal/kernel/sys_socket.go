@@ -119,6 +119,11 @@ func (p *Process) bind(a *[6]int32) (int32, abi.Errno) {
 	return 0, abi.EACCES
 }
 
+// reaches tells whether guests may reach an address. One of IPv4 is the same in the form of IPv6.
+func (k *Kernel) reaches(to netip.AddrPort) bool {
+	return k.cfg.Outgoing == nil || k.cfg.Outgoing(to.Addr().Unmap())
+}
+
 // connect reaches a listening process of this kernel, a Unix socket of the host where Config.HostPath names
 // one, or a network address.
 func (p *Process) connect(a *[6]int32) (int32, abi.Errno) {
@@ -143,6 +148,9 @@ func (p *Process) connect(a *[6]int32) (int32, abi.Errno) {
 		}
 		sa = &unix.SockaddrUnix{Name: host}
 	} else {
+		if !p.k.reaches(addr.ip) {
+			return 0, abi.EACCES
+		}
 		sa = hostSockaddr(addr.ip, s.domain)
 	}
 	for {

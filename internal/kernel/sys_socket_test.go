@@ -2,6 +2,7 @@ package kernel_test
 
 import (
 	"net"
+	"net/netip"
 	"path/filepath"
 	"testing"
 
@@ -197,6 +198,22 @@ func TestUnixSockets(t *testing.T) {
 			}
 			return ""
 		}
+	})
+}
+
+// TestOutgoing: what Config.Outgoing refuses is reached by no family and no kind of socket.
+func TestOutgoing(t *testing.T) {
+	inGuest(t, func(g *guest) {
+		socket := func(domain, typ uint32) uint32 { return g.must(abi.SYS_socket, domain, typ, 0) }
+		g.fails(abi.EACCES, abi.SYS_connect, socket(abi.AF_INET, abi.SOCK_STREAM), g.inetAddr(1), 16)
+		g.fails(abi.EACCES, abi.SYS_connect, socket(abi.AF_INET, abi.SOCK_DGRAM), g.inetAddr(53), 16)
+		g.fails(abi.EACCES, abi.SYS_sendto, socket(abi.AF_INET, abi.SOCK_DGRAM), g.str("ping"), 4, 0, g.inetAddr(53), 16)
+		mapped := make([]byte, abi.SizeofSockaddrIn6) // ::ffff:127.0.0.1
+		mapped[0], mapped[3] = abi.AF_INET6, 1
+		copy(mapped[abi.OffSockaddrIn6Addr+10:], []byte{255, 255, 127, 0, 0, 1})
+		g.fails(abi.EACCES, abi.SYS_connect, socket(abi.AF_INET6, abi.SOCK_STREAM), g.bytes(mapped), abi.SizeofSockaddrIn6)
+	}, func(cfg *kernel.Config) {
+		cfg.Outgoing = func(a netip.Addr) bool { return a != netip.MustParseAddr("127.0.0.1") }
 	})
 }
 

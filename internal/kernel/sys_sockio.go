@@ -80,6 +80,9 @@ func (p *Process) sendto(a *[6]int32) (int32, abi.Errno) {
 		if addr.family != s.domain {
 			return 0, abi.EAFNOSUPPORT
 		}
+		if !p.k.reaches(addr.ip) {
+			return 0, abi.EACCES
+		}
 		to = hostSockaddr(addr.ip, s.domain)
 	}
 	return p.send(f, s, b, a[3], to)

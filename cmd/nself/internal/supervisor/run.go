@@ -41,7 +41,8 @@ type Options struct {
 
 	ArchiveDir string // gets the finished segments of the write-ahead log; "": none
 
-	SessionMemory int64 // bytes of private memory a session; 0: the default
+	SessionMemory int64  // bytes of private memory a session; 0: the default
+	Outgoing      string // networks that the database may connect to; see embeddedpg.Config
 
 	Metrics      string // TCP address host:port that Prometheus scrapes; "": none
 	MetricsToken string // what it must send; "": nothing
@@ -309,7 +310,7 @@ func (s *supervisor) start(ctx context.Context, o Options, log slog.Handler, pro
 	db, err := embeddedpg.Start(ctx, embeddedpg.Config{
 		DataDir: s.paths.Data(), SocketDir: state.SocketDir, Port: state.Port,
 		Superuser: state.User, Password: password, Database: state.Database,
-		CacheDir: o.CacheDir, ServerModule: o.Module, Listen: o.Listen, SocketMode: socketMode(o.Shared), Settings: o.Settings, ArchiveDir: o.ArchiveDir, SessionMemory: o.SessionMemory, Log: log,
+		CacheDir: o.CacheDir, ServerModule: o.Module, Listen: o.Listen, SocketMode: socketMode(o.Shared), Settings: o.Settings, ArchiveDir: o.ArchiveDir, SessionMemory: o.SessionMemory, Outgoing: o.Outgoing, Log: log,
 		LocaleProvider: o.LocaleProvider, Locale: o.Locale,
 		ChildProcess:  true, // so that its end, whatever the reason, is not this one's
 		ExtensionDirs: s.paths.Extensions(),
