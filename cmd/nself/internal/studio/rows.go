@@ -145,7 +145,12 @@ func (t *table) page(p Page) (*statement, error) {
 	if len(t.attributes) == 0 {
 		q.add("NULL")
 	}
-	q.add(" FROM ", t.sql(), " t")
+	// The rows are chosen first: else a sort would make text of every value of the table.
+	q.add(" FROM (SELECT ")
+	if t.key == nil && order != nil {
+		q.add("t.ctid, ")
+	}
+	q.add("t.* FROM ", t.sql(), " t")
 	conditions, err := t.conditions(q, p)
 	if err != nil {
 		return nil, err
@@ -153,13 +158,15 @@ func (t *table) page(p Page) (*statement, error) {
 	if len(conditions) > 0 {
 		q.add(" WHERE ", strings.Join(conditions, " AND "))
 	}
+	sorted := ""
 	if len(by) > 0 {
-		q.add(" ORDER BY ", strings.Join(by, ", "))
+		sorted = " ORDER BY " + strings.Join(by, ", ")
 	}
-	q.add(" LIMIT ", strconv.Itoa(p.Limit+1))
+	q.add(sorted, " LIMIT ", strconv.Itoa(p.Limit+1))
 	if order == nil && p.Offset > 0 {
 		q.add(" OFFSET ", strconv.Itoa(p.Offset))
 	}
+	q.add(") t", sorted)
 	return q, nil
 }
 

@@ -93,7 +93,8 @@ func TestExplain(t *testing.T) {
 	plan := func(e Explain) (node struct {
 		Plan map[string]any
 		Time float64 `json:"Execution Time"`
-	}) {
+	},
+	) {
 		t.Helper()
 		var p Plan
 		c.call("explain", e, &p)
