@@ -67,7 +67,10 @@ func TestChecked(t *testing.T) {
 		text string
 		want bool
 	}{
-		{id, true}, {string(first), false}, {"", false}, {id[:len(id)/2], false},
+		{id, true},
+		{string(first), false},
+		{"", false},
+		{id[:len(id)/2], false},
 		{strings.Replace(id, bootID(), "another-boot", 1), false},
 	} {
 		if err := os.WriteFile(noted, []byte(note.text), 0o600); err != nil {

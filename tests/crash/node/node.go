@@ -71,7 +71,7 @@ func Start(dir string, settings map[string]string, wrap func(vfs.FS) vfs.FS) (*N
 func (n *Node) Done() <-chan struct{} { return n.pm.Done() }
 
 // KillBackend kills one of its processes as kill -9 would: all sessions end, and the server recovers.
-func (n *Node) KillBackend(pid int) { n.pm.Kernel().Kill(pid, abi.SIGKILL) }
+func (n *Node) KillBackend(pid int) { _ = n.pm.Kernel().Kill(pid, abi.SIGKILL) } // it may have ended
 
 // Connect opens a session as superuser.
 func (n *Node) Connect(ctx context.Context, database string) (*pgx.Conn, error) {
