@@ -77,6 +77,8 @@ extension() {
 	rm -rf "$depot/modules/$name" "$depot/key/$name"
 	EXTENSION_FOLDER=$place EXTENSION_PREPARE=$(field "$folder" prepare) "$wasm/extension.sh" "$depot/source/$name" "$depot/modules/$name" USE_PGXS=1 "${args[@]}" \
 		>"$depot/log/$name" 2>&1 || { echo "build.sh: $name: see $depot/log/$name" >&2 && return 1; }
+	# A call of a function that is declared with another type than it has is a trap.
+	! grep 'function signature mismatch' "$depot/log/$name" >&2 || return 1
 	{
 		cat "$folder/recipe"
 		for l in "${libs[@]}"; do cat "$here/lib/$l/recipe"; done

@@ -35,7 +35,7 @@ func TestJSONDocs(t *testing.T) {
 		return ""
 	}
 	printed := map[string][]any{
-		"nself status": {report{}}, "nself health": {healthReport{}}, "nself urls": {compose.URL{}}, "nself doctor": {finding{}}, "nself list": {runningProject{}}, "nself branch": {listedBranch{}},
+		"nself status": {report{}}, "nself health": {healthReport{}}, "nself urls": {compose.URL{}}, "nself doctor": {finding{}}, "nself list": {runningProject{}}, "nself ext list": {extensionRow{}}, "nself branch": {listedBranch{}},
 		"nself logs": {supervisor.LogRecord{}}, "nself version": {versions{}}, "nself build": {buildReport{}}, "nself db list": {listedDatabase{}}, "nself backup list": {listed{}},
 		"nself db migrate": {ledger.Report{}, ledger.Step{}}, "nself db seed": {ledger.Report{}, ledger.Step{}},
 	}
@@ -77,6 +77,7 @@ const promise = `compose.URL: service url note
 ledger.Report: version name path outside elapsed
 ledger.Step: version name path state applied
 main.buildReport: changed kept route kind listen host why
+main.extensionRow: name version from preload licence comment
 main.finding: check status detail hint elapsed
 main.healthReport: healthy total unhealthy reasons
 main.listed: id name tag created format database server_version size path damaged

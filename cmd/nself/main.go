@@ -11,11 +11,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"nself.org/embeddedpg"
+	"nself.org/embeddedpg/extensions/pack"
 	"nself.org/embeddedpg/internal/fault"
 )
 
 func main() {
-	embeddedpg.ChildMain() // the background process runs the server in one of its own
+	embeddedpg.ChildMain(pack.FS()) // the background process runs the server in one of its own
 	os.Exit(run(untilSignal(context.Background()), os.Args[1:], os.Stdout, os.Stderr))
 }
 

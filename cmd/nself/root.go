@@ -43,7 +43,7 @@ embedded database in ` + defaultRuntime + `.`,
 	)
 	for group, commands := range map[string][]*cobra.Command{
 		groupStack: {newInit(p), newBuild(p), newStart(p), newStop(p), newRestart(p), newReload(p), newRun(p), newService(p), newReset(p)},
-		groupData:  {newDB(p), newBranch(p), newBackup(p), newPsql(p), newPg(p)},
+		groupData:  {newDB(p), newBranch(p), newBackup(p), newExt(p), newPsql(p), newPg(p)},
 		groupLook:  {newStatus(p), newHealth(p), newList(), newURLs(p), newLogs(p), newReplica(p), newDoctor(p), newStudio(p)},
 	} {
 		for _, c := range commands {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"io/fs"
 	"maps"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 	"nself.org/embeddedpg"
 	"nself.org/embeddedpg/cmd/nself/internal/ledger"
 	"nself.org/embeddedpg/cmd/nself/internal/supervisor"
+	"nself.org/embeddedpg/extensions/pack"
 )
 
 // freshSettings are those of a server that ends with its data: nothing on it has to survive a crash.
@@ -33,6 +35,7 @@ func (p *project) fresh(cmd *cobra.Command, progress *progress, migrate bool) (d
 	password := rand.Text()
 	server, err := embeddedpg.Start(ctx, embeddedpg.Config{
 		Superuser: o.User, Password: password, Database: o.Database, Port: o.Port, ServerModule: o.Module, Settings: settings, ExtensionDirs: paths.Extensions(),
+		Extensions:    []fs.FS{pack.FS()},
 		SessionMemory: o.SessionMemory, Outgoing: o.Outgoing, LocaleProvider: o.LocaleProvider, Locale: o.Locale,
 		Progress: func(e embeddedpg.Progress) { progress.show(supervisor.Event{Stage: e.Stage, Elapsed: e.Elapsed}) },
 	})

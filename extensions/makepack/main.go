@@ -47,7 +47,7 @@ func run(folder, modules, out string, names []string) error {
 	}
 	p := &packer{content: map[string][]byte{}}
 	for _, r := range all {
-		if names == nil && r.Dropped != "" || len(names) > 0 && !slices.Contains(names, r.Name) {
+		if len(names) == 0 && r.Dropped != "" || len(names) > 0 && !slices.Contains(names, r.Name) {
 			continue
 		}
 		if err := p.add(r, os.DirFS(filepath.Join(modules, r.Name))); err != nil {

@@ -132,6 +132,11 @@ var assertion = regexp.MustCompile(`(?m)^(ok|not ok) \d+(.*)$`)
 
 // runTAP runs files of pgTAP's tests, each in a database of its own.
 func (e *environment) runTAP(o *outcome, source string) error {
+	place, remove, err := e.visible(source)
+	if err != nil {
+		return err
+	}
+	defer remove()
 	for _, pattern := range o.recipe.TAP {
 		files, err := filepath.Glob(filepath.Join(source, pattern))
 		if err != nil {
@@ -142,13 +147,12 @@ func (e *environment) runTAP(o *outcome, source string) error {
 			if o.recipe.Skipped[name] != "" {
 				continue
 			}
-			text, err := os.ReadFile(f)
+			inside, err := filepath.Rel(source, f)
 			if err != nil {
 				return err
 			}
-			cmd := e.inRoot("psql", "-XAtq", "-d", "postgres", "-c", "DROP DATABASE IF EXISTS tap", "-c", "CREATE DATABASE tap", "-c", `\c tap`,
-				"-c", "CREATE EXTENSION pgtap", "-c", o.recipe.Before, "-f", "-")
-			cmd.Stdin = bytes.NewReader(text)
+			cmd := e.inRootAt(place, "psql", "-XAtq", "-d", "postgres", "-c", "DROP DATABASE IF EXISTS tap", "-c", "CREATE DATABASE tap", "-c", `\c tap`,
+				"-c", o.recipe.Before, "-f", inside)
 			out, _ := cmd.CombinedOutput() // the report says it better
 			found := assertion.FindAllStringSubmatch(string(out), -1)
 			if len(found) == 0 {

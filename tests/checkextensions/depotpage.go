@@ -10,7 +10,19 @@ import (
 )
 
 // unbuilt are extensions of the field that the depot does not have, with the reason.
-var unbuilt = [][2]string{}
+var unbuilt = [][2]string{
+	{"pg_hint_plan, plpgsql_check, pg_ivm, wal2json, tdigest, orafce, pg_qualstats, pg_show_plans, pldebugger, pg_background, credcheck, pg_uuidv7, debversion, toastinfo, hll, roaringbitmap, pg_textsearch, pg_squeeze, pg_wait_sampling, pg_stat_kcache, timestamp9, tablelog, db2fce", "not tried: the archive did not have the version that its index names; a recipe is a few lines"},
+	{"PostGIS, pgrouting, h3, pointcloud", "not tried yet: the libraries (GEOS, PROJ, Boost, libh3) are to be built first"},
+	{"pljs, pllua, http, pgmp, timescaledb, age, pltcl", "not done yet: a library each, or a build that is not PGXS's"},
+	{"pglogical", "its build makes a client program too; its tests were not looked at"},
+	{"pg_statviz, pgl_ddl_deploy, pglogical_ticker", "the version in the archive is for an older PostgreSQL"},
+	{"pg_sphere", "it declares a function with two types, and a call of it traps: 27 of its 31 tests fail; it takes a patch"},
+	{"numeral", "cannot be created: a cast of it takes bigint for a type of another size"},
+	{"unit", "its tables are data files, for which an extension's folder has no place yet"},
+	{"q3c", "its build runs a program that it has compiled for the guest"},
+	{"pgfincore, pgnodemx, plsh, prioritize", "they need what the kernel does not have: the page cache of the host, its /proc, other programs"},
+	{"pg_graphql, pg_jsonschema, pgvectorscale, pg_search, plv8, citus", "Rust, V8, or several servers"},
+}
 
 // depotPage writes docs/depot.md.
 func depotPage(list []*outcome) []byte {

@@ -8,6 +8,7 @@ import (
 
 	"nself.org/embeddedpg/cmd/nself/internal/docker"
 	"nself.org/embeddedpg/cmd/nself/internal/project"
+	"nself.org/embeddedpg/extensions/pack"
 	"nself.org/embeddedpg/internal/fault"
 )
 
@@ -32,9 +33,11 @@ func databaseURL(d project.Database, r docker.Route) string {
 	return u.String()
 }
 
-// Settings are the server settings that the services need.
+// Settings are the server settings that the services need, and the extensions that the server loads when it starts.
 func Settings(d project.Database) map[string]string {
-	return map[string]string{"max_connections": strconv.Itoa(d.MaxConnections)}
+	all := pack.Settings(d.Name, d.Preloaded()...)
+	all["max_connections"] = strconv.Itoa(d.MaxConnections)
+	return all
 }
 
 // Connections that are not Hasura's: superuser_reserved_connections, the most of Auth's pool (pgx: 4, or

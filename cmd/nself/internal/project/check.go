@@ -20,6 +20,12 @@ type Database struct {
 	SessionMemory  int64  // bytes; of the embedded database
 	LocaleProvider string // of a new embedded database; see embeddedpg.Config
 	Locale         string
+	Preload        string // extensions and modules that the embedded database loads when it starts, with commas between
+}
+
+// Preloaded returns the names in Preload.
+func (d Database) Preloaded() []string {
+	return strings.FieldsFunc(d.Preload, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // Database returns the checked POSTGRES_* variables.
@@ -27,6 +33,7 @@ func (p *Project) Database() (Database, error) {
 	d := Database{
 		User: p.Get("POSTGRES_USER"), Password: p.Get("POSTGRES_PASSWORD"), Name: p.Get("POSTGRES_DB"),
 		LocaleProvider: p.Get("NSELF_LOCALE_PROVIDER"), Locale: p.Get("NSELF_LOCALE"),
+		Preload: p.Get("POSTGRES_PRELOAD"),
 	}
 	for _, n := range []struct{ variable, name string }{{"POSTGRES_USER", d.User}, {"POSTGRES_DB", d.Name}} {
 		if err := checkName(n.name); err != nil {
@@ -51,6 +58,11 @@ func (p *Project) Database() (Database, error) {
 	v := p.Get("POSTGRES_MAX_CONNECTIONS")
 	if _, err := fmt.Sscanf(v, "%d", &d.MaxConnections); err != nil || fmt.Sprint(d.MaxConnections) != v || d.MaxConnections < minConnections || d.MaxConnections > 1000 {
 		return d, &fault.Error{Op: "use POSTGRES_MAX_CONNECTIONS", Err: fmt.Errorf("%q is not a number from %d to 1000", v, minConnections), Hint: "leave it unset for " + defaults["POSTGRES_MAX_CONNECTIONS"]}
+	}
+	for _, name := range d.Preloaded() {
+		if strings.ContainsAny(name, "/'\\\"") {
+			return d, &fault.Error{Op: "use POSTGRES_PRELOAD", Path: name, Err: errors.New("it is not the name of an extension or module"), Hint: "give names with commas between, such as pg_cron,pgaudit; nself ext list has them"}
+		}
 	}
 	d.SessionMemory, err = memory(p.Get("POSTGRES_SESSION_MEMORY"))
 	if err != nil {
