@@ -37,6 +37,7 @@ func TestJSONDocs(t *testing.T) {
 	printed := map[string][]any{
 		"nself status": {report{}}, "nself health": {healthReport{}}, "nself urls": {compose.URL{}}, "nself doctor": {finding{}}, "nself list": {runningProject{}}, "nself ext list": {extensionRow{}}, "nself branch": {listedBranch{}},
 		"nself logs": {supervisor.LogRecord{}}, "nself version": {versions{}}, "nself build": {buildReport{}}, "nself db list": {listedDatabase{}}, "nself backup list": {listed{}},
+		"nself replica": {replicas{}}, "nself db move": {movedJSON{}},
 		"nself db migrate": {ledger.Report{}, ledger.Step{}}, "nself db seed": {ledger.Report{}, ledger.Step{}},
 	}
 	var visit func(c *cobra.Command)
@@ -83,6 +84,8 @@ main.healthReport: healthy total unhealthy reasons
 main.listed: id name tag created format database server_version size path damaged
 main.listedBranch: name current status from created expires git_gone runtime
 main.listedDatabase: name owner size connections
+main.movedJSON: pause tables rows copied compared differences
+main.replicas: standby wal_level upstream host status behind followers name address state bytes behind slots name kind database active kept status publications name tables subscriptions name enabled running errors behind
 main.report: timestamp services name status healthy duration details state pid phase version control socket_dir port user database listen metrics shared transient started failure runtime project name branch server_pid last_crash at reason log restarts archive archive_id oom_kills checks check status detail hint elapsed summary total healthy unhealthy metrics connections max_connections size wal commits rollbacks deadlocks bad_checksums stats time started version recovery crashes max_connections sessions pid database user application state wait in_state transaction statement memory memory locks database mode held awaited databases name size connections commits rollbacks blocks_read blocks_hit rows_returned rows_fetched rows_inserted rows_updated rows_deleted temp_files temp_bytes conflicts deadlocks bad_checksums transaction_age wal position size records page_images bytes buffers_full checkpoints timed requested buffers write sync archive on archived last_archived failed last_failed waiting slots name kind active status retained replicas name state behind lag statements id database user query calls total max rows read hit
 main.runningProject: name status project runtime gone pid listen since
 main.versions: nself commit postgresql module_sha256 engine go platform
