@@ -155,7 +155,7 @@ func TestStatsOfACrash(t *testing.T) {
 	if err := embeddedpg.Kernel(s).Kill(int(c.PgConn().PID()), abi.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	c = again(t, s)
+	again(t, s)
 	for {
 		got, err := s.Stats(testContext(t))
 		if err == nil && got.Crashes == 1 {

@@ -88,9 +88,10 @@ extension() {
 	echo "$name"
 }
 
-[ $# != 0 ] || set -- $(cd "$here" && ls -d */recipe | cut -d / -f 1)
+names=("$@")
+[ $# != 0 ] || mapfile -t names < <(cd "$here" && printf '%s\n' */recipe | cut -d / -f 1)
 failed=0
-for name; do
+for name in "${names[@]}"; do
 	(extension "$name") || failed=1
 done
 exit $failed

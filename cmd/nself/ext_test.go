@@ -112,7 +112,7 @@ func TestExtRefused(t *testing.T) {
 func TestPreloadNames(t *testing.T) {
 	p := newProject(t, "NSELF_EMBEDDED_PG=true", `POSTGRES_PRELOAD=pg_cron,../x`)
 	p.run("ext", "list").says(t, 1, "POSTGRES_PRELOAD", "../x")
-	if names := (ownExtensions(sampleExtension)); len(names) != 1 || !slices.Contains([]string{names["sample"]["default_version"]}, "1.0") {
+	if names := ownExtensions(sampleExtension); len(names) != 1 || !slices.Contains([]string{names["sample"]["default_version"]}, "1.0") {
 		t.Error(names)
 	}
 }

@@ -89,7 +89,9 @@ func TestUse(t *testing.T) {
 	s := serve(t, pack.Settings("postgres", "pg_cron"))
 	c := connect(t, s, "postgres")
 	for _, q := range []struct{ sql, want string }{
-		{"CREATE EXTENSION pg_cron", ""}, {"CREATE EXTENSION semver", ""}, {"CREATE EXTENSION hypopg", ""},
+		{"CREATE EXTENSION pg_cron", ""},
+		{"CREATE EXTENSION semver", ""},
+		{"CREATE EXTENSION hypopg", ""},
 		{"CREATE TABLE t AS SELECT generate_series(1, 10000) AS a", ""},
 		{"SELECT ('1.2.3'::semver < '1.10.0'::semver)::text", "true"},
 		{"SELECT count(*)::text FROM hypopg_create_index('CREATE INDEX ON t (a)')", "1"},
