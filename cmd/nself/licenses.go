@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"nself.org/embeddedpg/extensions/pack"
 	"nself.org/embeddedpg/internal/image"
 )
 
@@ -18,7 +19,10 @@ program. Whoever passes the program on passes them on too.`,
 		Args:              cobra.NoArgs,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil }, // whatever .env says
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprint(cmd.OutOrStdout(), image.Licenses())
+			extensions, err := pack.Licenses()
+			if err == nil {
+				_, err = fmt.Fprint(cmd.OutOrStdout(), image.Licenses(), "\n", extensions)
+			}
 			return err
 		},
 	}

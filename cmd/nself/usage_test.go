@@ -53,7 +53,7 @@ func TestUsage(t *testing.T) {
 	if r := p.run("--version"); r.code != 0 || !strings.Contains(r.out, "PostgreSQL "+image.Version) {
 		t.Errorf("%+v", r)
 	}
-	if r := p.run("licenses"); r.code != 0 || !strings.Contains(r.out, "POSSIBILITY OF SUCH DAMAGE") || !strings.Contains(r.out, "pgvector") {
+	if r := p.run("licenses"); r.code != 0 || !strings.Contains(r.out, "POSSIBILITY OF SUCH DAMAGE") || !strings.Contains(r.out, "pgvector") || !strings.Contains(r.out, "pg_cron") {
 		t.Errorf("licenses: %d %.200s", r.code, r.out)
 	}
 	if left, err := os.ReadDir(p.dir); len(left) > 0 || err != nil {
