@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command tap runs PostgreSQL's own tests in perl, the t/*.pl of its source tree, unchanged, against this project's programs
 // (package program), and where it is asked to against Debian's. The ledger beside this file says of each test file what came
 // of it; a run fails if a file that the ledger calls supported fails.

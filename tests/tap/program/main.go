@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command program is every program of PostgreSQL at once, by the name under which it is called: postgres, initdb, psql
 // and so on, as a package would install them, for PostgreSQL's own tests in perl. What runs is this project's modules on
 // its kernel. Unlike anything that users get, its guests see the whole file system, its server listens where its own
