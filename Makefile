@@ -18,6 +18,7 @@
 # make check-arm64     native code for arm64 under qemu: internal/vm's tests, ends of sessions, some of PostgreSQL's tests; not part of `make test`
 # make check-studio    the page of nself studio in headless Chromium (Debian: chromium), with screenshots (SHOTS=directory): two minutes; not part of `make test`
 # make check-darwin    what can be seen of macOS without one: the C files compile, nself and a test binary link; needs npm's zig; not part of `make test`
+# make release         archives, packages and their sums for Linux and macOS in dist/, from a commit (RELEASE_URL=)
 # make update          every pin to the newest version there is, a rebuild, all suites, and one commit to review: hours (UPDATE=--dry-run: what has moved)
 # make bench           pgbench, ours and native PostgreSQL 18 in turn
 # make bench-vector    pgvector, ours and native in turn: 100,000 vectors loaded, indexed and searched; writes docs/pgvector.md
@@ -44,6 +45,7 @@ DURATION ?= 30m
 CLIENTS ?= 80
 FUZZTIME ?= 20s
 MODULES ?= 33000
+RELEASE_URL ?=
 UPDATE ?=
 # Tests of time and memory: alone on the machine, and without the race detector.
 FIGURES := TestManyCycles|TestIdleConnections|TestStartTime|TestErrorsFree|TestStarved|TestShortConnections|TestStartCommandTime
@@ -144,6 +146,10 @@ check-studio:
 check-darwin:
 	tests/darwin.sh check
 
+.PHONY: release
+release:
+	release/release.sh dist $(RELEASE_URL)
+
 update:
 	wasm/update.sh $(UPDATE)
 
@@ -193,4 +199,4 @@ man:
 	go test ./cmd/nself -count=1 -run TestMan -man $(CURDIR)/man
 
 clean:
-	rm -rf nself man
+	rm -rf nself man dist
