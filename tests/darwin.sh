@@ -43,6 +43,17 @@ stubs() { # FOLDER
 	done < <(awk '{ print $1 }' "$1/imports" | sort -u)
 }
 
+# A header that zig's package lacks, with the one call of it that a library of ours makes (prometheus/client_golang).
+header() { # FOLDER
+	mkdir -p "$1/include/mach"
+	cat >"$1/include/mach/mach_vm.h" <<-H
+		#include <mach/mach_types.h>
+		#include <mach/vm_region.h>
+		kern_return_t mach_vm_region(vm_map_t, mach_vm_address_t *, mach_vm_size_t *, vm_region_flavor_t, vm_region_info_t,
+			mach_msg_type_number_t *, mach_port_t *);
+	H
+}
+
 # for_mac PROCESSOR COMMAND... runs a command with what makes Go compile for macOS. The compiler's path is the same each time:
 # Go's cache asks for that.
 for_mac() {
@@ -60,7 +71,7 @@ for_mac() {
 			esac
 		done
 		[[ -n \$file || " \$* " != *" -c "* ]] || args+=(-o $folder/unwanted.o)
-		exec $zig cc -target $machine-macos.12.0 -F$folder/stubs -L$folder/stubs "\${args[@]}"
+		exec $zig cc -target $machine-macos.12.0 -F$folder/stubs -L$folder/stubs -idirafter $folder/stubs/include "\${args[@]}"
 	CC
 	chmod +x "$folder/cc-$1"
 	CGO_ENABLED=1 GOOS=darwin GOARCH=$1 CC="$folder/cc-$1" "${@:2}"
@@ -112,6 +123,7 @@ trap 'rm -rf "$work"' EXIT
 rm -rf "$folder/stubs"
 mkdir "$folder/stubs"
 stubs "$folder/stubs"
+header "$folder/stubs"
 case ${1:-} in
 check) check ;;
 build) link "$2" "$3" ;;
