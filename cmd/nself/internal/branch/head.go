@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"nself.org/embeddedpg/internal/fault"
 	"nself.org/embeddedpg/internal/hostdir"
@@ -26,7 +27,7 @@ func (s Store) Head() (Head, error) {
 	path := filepath.Join(s.dir, headFile)
 	h := Head{Current: Main}
 	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENAMETOOLONG) { // whoever makes the directory says that it cannot be
 		return h, nil
 	}
 	if err == nil {
