@@ -78,7 +78,8 @@ test:
 	@tests/stage.sh --not-run
 
 examples:
-	for example in examples/*/ pgtest/goosetest/ pgtest/migratetest/; do (cd $$example && go vet ./... && go test ./...) || exit 1; done
+	for module in examples/*/go.mod pgtest/goosetest/go.mod pgtest/migratetest/go.mod; do \
+		(cd "$$(dirname "$$module")" && go vet ./... && go test ./...) || exit 1; done
 	tests/newcomer.sh
 
 test-short:

@@ -28,15 +28,15 @@ type Toolchain struct {
 }
 
 // flags are the C compiler's.
-var flags = []string{"-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-I" + source("vm")}
+var flags = []string{"-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-I" + source("internal/vm")}
 
 // arm64Flags go with the runtime's: it may use what the translated code may.
 var arm64Flags = []string{"-march=armv8-a", "-ffixed-x18", "-mno-outline-atomics"}
 
-// source returns a folder of internal, found by this file's place.
+// source returns a folder of this module, found by this file's place.
 func source(folder string) string {
 	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "../../../internal", folder)
+	return filepath.Join(filepath.Dir(file), "../../..", folder)
 }
 
 // Own is the target that this program itself is for.
