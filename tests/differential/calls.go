@@ -22,7 +22,7 @@ type signature struct {
 const excluded = `^(pg_(?!size_pretty|size_bytes|lsn|input_|typeof|char_to|encoding_to|client_encoding|parse_ident|snapshot)|inet_(client|server)|txid_|` +
 	`now$|current_|session_|system_user|statement_timestamp|transaction_timestamp|version$|has_|row_security|getdatabaseencoding|query_to|table_to|schema_to|` +
 	`database_to|cursor_to|ts_stat|dblink|postgres_fdw|currtid|to_reg|amvalidate|shobj|obj_desc|col_desc|format_type|reg|mxid_age|age$|` +
-	`brin_|gin_clean|heap_|page_|tuple_|verify_|bt_|hash_page|cached_|icu_|ssl_|xpath_table|connectby|crosstab|generate_series$|.*cmp$)`
+	`brin_|gin_clean|heap_|page_|tuple_|verify_|bt_|hash_page|cached_|icu_|ssl_|xpath_table|connectby|crosstab|generate_series$|.*cmp|.*_compare_)`
 
 const signatures = `
 	SELECT CASE p.prokind WHEN 'a' THEN 'a' ELSE 'f' END, n.nspname, p.proname,
