@@ -1,5 +1,5 @@
 # make try             build nself, start a database, show a query's result, stop it
-# make test            everything that CI checks: about 20 minutes on 2 cores, needs root on Debian
+# make test            everything that CI checks: about half an hour on 2 cores, needs root on Debian
 # make test-short      the tests that need neither root, network nor native PostgreSQL: about a minute
 # make lint-c          the C files of internal/vm with -Wall -Wextra -Werror, for linux/amd64 and linux/arm64
 # make check-kernel    the kernel's own tests, which must reach 85 % of its statements

@@ -66,6 +66,14 @@ func (b *backups) key(make bool, w io.Writer) (*offsite.Key, error) {
 	return k, err
 }
 
+// sealed is a store and the key to what is in it.
+func (b *backups) sealed(url string, w io.Writer) (s *offsite.Store, k *offsite.Key, err error) {
+	if s, err = b.store(url); err == nil {
+		k, err = b.key(false, w)
+	}
+	return s, k, err
+}
+
 func (b *backups) newPush() *cobra.Command {
 	var url string
 	c := &cobra.Command{
@@ -122,15 +130,11 @@ the store, its keys, the key that sealed it, and the project's name: see push.`,
   nself backup restore latest --name shop --data-dir /srv/shop/pgdata`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := b.store(url)
+			s, k, err := b.sealed(url, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
 			dir, name, err := b.place()
-			if err != nil {
-				return err
-			}
-			k, err := b.key(false, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -205,15 +209,11 @@ func (b *backups) listRemote(ctx context.Context, w io.Writer, asJSON bool) erro
 
 // verifyRemote is verify --remote.
 func (b *backups) verifyRemote(cmd *cobra.Command, which string) error {
-	s, err := b.store("")
+	s, k, err := b.sealed("", cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
 	_, name, err := b.place()
-	if err != nil {
-		return err
-	}
-	k, err := b.key(false, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
@@ -228,11 +228,7 @@ func (b *backups) verifyRemote(cmd *cobra.Command, which string) error {
 
 // pruneRemote is prune --remote.
 func (b *backups) pruneRemote(cmd *cobra.Command, o backup.PruneOptions) error {
-	s, err := b.store("")
-	if err != nil {
-		return err
-	}
-	k, err := b.key(false, cmd.ErrOrStderr())
+	s, k, err := b.sealed("", cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
